@@ -1,0 +1,30 @@
+// Files are read once, whole, into memory that belongs to us; what was read is what is used.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+#include "base/unique_fd.hpp"
+
+namespace rvmm {
+
+/// Reads the regular file `path`. `role` names it in errors ("kernel", "initrd", "config").
+/// Errors (Stage::kImage): it is missing, a directory, a FIFO or a device, unreadable, larger than
+/// `limit` bytes, or its size or modification time changed while it was read.
+Result<Bytes> read_file(std::string_view role, const std::filesystem::path& path,
+                        std::uint64_t limit);
+
+/// Opens `path` read-only without following it into something that blocks (a FIFO is refused).
+Result<UniqueFd> open_regular(std::string_view role, const std::filesystem::path& path);
+
+/// Reads an already opened regular file from its start. As read_file() otherwise.
+Result<Bytes> read_open_file(std::string_view role, const std::filesystem::path& path, int fd,
+                             std::uint64_t limit);
+
+/// Writes all of `bytes` to `fd`, through short writes and EINTR. Errors carry `stage`.
+Result<> write_all(Stage stage, int fd, ByteSpan bytes, std::string_view what);
+
+}  // namespace rvmm

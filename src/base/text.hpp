@@ -1,0 +1,27 @@
+// Small text helpers shared by config and command line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace rvmm {
+
+/// The name in `names` nearest to `wrong` by edit distance, if it is near enough to be a likely typo
+/// (at most a third of the longer length, at least 1); nothing otherwise.
+std::optional<std::string_view> nearest(std::string_view wrong,
+                                        std::span<const std::string_view> names);
+
+/// A size as people write it: digits with an optional K, M, G or T (powers of 1024, either case,
+/// optional trailing "iB" or "B"). Nothing for anything else or when it does not fit 64 bits.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
+/// The shortest exact form: 536870912 is "512M", 1000 is "1000".
+std::string format_size(std::uint64_t bytes);
+
+/// A whole unsigned number, decimal or 0x hex. Nothing for anything else.
+std::optional<std::uint64_t> parse_unsigned(std::string_view text);
+
+}  // namespace rvmm

@@ -1,0 +1,66 @@
+// The board: the machine's devices, addresses, interrupts and FDT nodes as plain data. The FDT is
+// made from it, and vmm/ makes a device for each entry of it; nothing else decides an address.
+//
+// Memory map: kvmtool's arm64 map where it can be, so that guests built for that run here:
+// 16550 at 0x1000000, RAM from 0x80000000, GICv3 below 0x40000000.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "realm/spec/realm_spec.hpp"
+
+namespace rvmm::realm {
+
+inline constexpr Ipa kRamBase{0x8000'0000};
+inline constexpr Ipa kUartBase{0x0100'0000};
+inline constexpr std::uint64_t kUartSize = 8;  // registers; one byte apart
+inline constexpr Ipa kGicDistributorBase{0x3fff'0000};
+inline constexpr std::uint64_t kGicDistributorSize = 0x1'0000;
+inline constexpr std::uint64_t kGicRedistributorSize = 0x2'0000;  // a vCPU
+inline constexpr std::uint64_t kGicItsSize = 0x2'0000;
+
+struct GicBoard {
+    IpaRange distributor;
+    IpaRange redistributors;  // one region, vcpus * kGicRedistributorSize, ends at the distributor
+    IpaRange its;             // directly below the redistributors
+};
+
+/// A device with registers. Order in Board::devices is order in the FDT.
+struct DeviceBoard {
+    enum class Kind : std::uint8_t { kUart16550 };
+    Kind kind;
+    std::string name;  // "serial0"
+    IpaRange registers;
+    std::uint32_t spi;  // shared peripheral interrupt number, from 0 (INTID 32 + spi)
+};
+
+struct CpuBoard {
+    std::uint64_t mpidr;  // affinity fields only: Aff3[39:32] Aff2 Aff1 Aff0, as KVM assigns them
+};
+
+enum class PsciConduit : std::uint8_t { kSmc, kHvc };
+
+struct Board {
+    IpaRange ram;
+    GicBoard gic;
+    std::vector<CpuBoard> cpus;
+    std::vector<DeviceBoard> devices;
+    PsciConduit psci = PsciConduit::kSmc;  // realms: SMC, always; ordinary VMs: HVC
+    /// SPIs that the GIC must have, a multiple of 32.
+    std::uint32_t spi_count = 64;
+};
+
+/// KVM's affinity of vCPU `index`: Aff0 = index[3:0], Aff1 = index[11:4], Aff2 = index[19:12].
+constexpr std::uint64_t mpidr_of(std::uint32_t index) {
+    return (index & 0xfU) | (static_cast<std::uint64_t>((index >> 4) & 0xffU) << 8) |
+           (static_cast<std::uint64_t>((index >> 12) & 0xffU) << 16);
+}
+
+/// The board of a spec. Errors (Stage::kConfig): RAM, or for a realm RAM in the protected half,
+/// does not fit ipa_bits (an ordinary VM has 40).
+Result<Board> make_board(const RealmSpec& spec);
+
+}  // namespace rvmm::realm

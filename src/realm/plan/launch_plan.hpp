@@ -1,0 +1,67 @@
+// The launch plan: one immutable value from which a launch, a prediction and an explanation are
+// made. Nothing that reads a plan decides anything about content or order. The plan owns its bytes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.hpp"
+#include "realm/layout/board.hpp"
+#include "realm/layout/guest_layout.hpp"
+#include "realm/spec/realm_spec.hpp"
+
+namespace rvmm::realm {
+
+struct Profile;
+
+/// Load `layout().blobs[blob]`; the realm's host measures its contents iff `measured`.
+struct PopulateStep {
+    std::size_t blob;
+    bool measured;
+};
+struct CreateRecStep {
+    std::uint32_t index;
+    std::uint64_t mpidr;
+    bool runnable;
+    std::uint64_t pc;
+    std::array<std::uint64_t, 8> gprs;
+};
+struct InitRipasStep {
+    IpaRange range;
+};
+struct ActivateStep {};
+using PlanStep = std::variant<PopulateStep, CreateRecStep, InitRipasStep, ActivateStep>;
+
+class LaunchPlan {
+  public:
+    /// Reads the images, lays them out and orders the steps as the spec's profile says.
+    static Result<LaunchPlan> create(RealmSpec spec);
+
+    const RealmSpec& spec() const { return spec_; }
+    bool is_realm() const { return spec_.realm.has_value(); }
+    const Board& board() const { return board_; }
+    const GuestLayout& layout() const { return layout_; }
+    /// In the order in which they are done. Ordinary VMs have populate steps and RECs too; their
+    /// "RECs" are the vCPUs.
+    std::span<const PlanStep> steps() const { return steps_; }
+    /// Realms only.
+    const Profile* profile() const { return profile_; }
+
+  private:
+    LaunchPlan() = default;
+    RealmSpec spec_;
+    Board board_;
+    GuestLayout layout_;
+    std::vector<PlanStep> steps_;
+    const Profile* profile_ = nullptr;
+};
+
+/// The realm initial measurement that `plan` leads to: hash-length bytes. The plan is a realm's.
+Result<Bytes> fold_rim(const LaunchPlan& plan);
+
+}  // namespace rvmm::realm

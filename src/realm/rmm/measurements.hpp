@@ -1,0 +1,36 @@
+// The measurements of a running realm and the RSI calls on them.
+#pragma once
+
+#include <array>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+#include "measure/hash.hpp"
+#include "rmi/rsi.hpp"
+#include "rmi/smc.hpp"
+
+namespace rvmm::realm {
+
+/// RIM (index 0, fixed at activation) and REMs 1 to 4 (zero at activation), hash-length bytes each.
+class Measurements {
+  public:
+    /// `rim` is hash-length bytes.
+    Measurements(measure::Hash hash, Bytes rim);
+
+    /// `index` is 0 to 4.
+    ByteSpan at(std::size_t index) const { return values_[index]; }
+
+    /// RSI_MEASUREMENT_READ: X1 to X8 are the measurement. As the RMM does it: of the registers
+    /// that a hash shorter than 64 bytes leaves over, X8 is cleared and the others are kept.
+    void read(rmi::SmcRegisters& registers) const;
+
+    /// RSI_MEASUREMENT_EXTEND by TF-RMM's rule: REM' = H(REM || value), the value unpadded. (The
+    /// text of DEN0137 pads both to 64 bytes; no RMM was seen to do that.)
+    void extend(rmi::SmcRegisters& registers);
+
+  private:
+    measure::Hash hash_;
+    std::array<Bytes, rmi::kRsiMeasurementCount> values_;
+};
+
+}  // namespace rvmm::realm

@@ -1,0 +1,34 @@
+// Checks one configured value against its key's rule and stores it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/error.hpp"
+#include "realm/spec/config_keys.hpp"
+#include "realm/spec/config_text.hpp"
+
+namespace rvmm::realm {
+
+/// Who said it: a file, or a --set option.
+struct Origin {
+    std::string name;              // "image.cfg", "--set machine.vcpus=4"
+    std::filesystem::path folder;  // what relative paths start from; empty: the current directory
+    bool has_lines = false;        // positions mean something
+
+    /// "image.cfg:3:9", or the name alone.
+    std::string where(Position position) const;
+};
+
+struct Setting {
+    const ConfigKey* key;
+    Position position;  // of the key
+    ConfigValue value;
+    Origin origin;
+};
+
+/// Stores `setting` in `draft`. Errors start with where the value stands: Stage::kConfig for a
+/// value that the rule refuses, Stage::kImage for a file that a ContentsRule cannot read.
+Result<> store_setting(const Setting& setting, ConfigDraft& draft);
+
+}  // namespace rvmm::realm

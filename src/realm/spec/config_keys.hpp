@@ -1,0 +1,109 @@
+// The keys of an image.cfg as one table of data: what each takes and where it goes. Parsing, the
+// search for unknown keys and the reference (docs/image-cfg.md, by test) follow this table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/bytes.hpp"
+#include "realm/spec/realm_spec.hpp"
+
+namespace rvmm::realm {
+
+/// A RealmSpec in the making: its realm parameters are there even if it turns out to be none.
+struct ConfigDraft {
+    MachineSpec machine;
+    BootSpec boot;
+    RealmParameters realm;
+    HostSpec host;
+    ConsoleSpec console;
+};
+
+// Each rule says which values it takes and where one that was taken goes.
+
+/// A whole number: `min` to `max` (both included) in steps of `step`.
+struct IntegerRule {
+    std::uint64_t min;
+    std::uint64_t max;
+    std::uint64_t step;
+    void (*store)(ConfigDraft&, std::uint64_t);
+};
+/// A number of bytes, or a string as parse_size() takes it; range as for IntegerRule.
+struct SizeRule {
+    std::uint64_t min;
+    std::uint64_t max;
+    std::uint64_t step;
+    void (*store)(ConfigDraft&, std::uint64_t);
+};
+/// A string of so many bytes, without NUL.
+struct TextRule {
+    std::size_t min_bytes;
+    std::size_t max_bytes;
+    void (*store)(ConfigDraft&, std::string);
+};
+/// The path of a file, relative to where it was written.
+struct PathRule {
+    void (*store)(ConfigDraft&, std::filesystem::path);
+};
+/// One of `names`; stored as its index.
+struct ChoiceRule {
+    std::span<const std::string_view> names;
+    void (*store)(ConfigDraft&, std::size_t);
+};
+/// A non-empty array of some of `names`, each at most once; stored as indices.
+struct ChoicesRule {
+    std::span<const std::string_view> names;
+    void (*store)(ConfigDraft&, std::span<const std::size_t>);
+};
+/// Bytes as hex digits.
+struct HexRule {
+    std::size_t max_bytes;
+    void (*store)(ConfigDraft&, ByteSpan);
+};
+/// Bytes as the contents of a file, which is read while the config is.
+struct ContentsRule {
+    std::size_t max_bytes;
+    void (*store)(ConfigDraft&, ByteSpan);
+};
+using Rule = std::variant<IntegerRule, SizeRule, TextRule, PathRule, ChoiceRule, ChoicesRule,
+                          HexRule, ContentsRule>;
+
+struct ConfigKey {
+    std::string_view table;
+    std::string_view name;
+    Rule rule;
+    bool required = false;
+    const char* excludes = nullptr;  // a key of the same table that cannot be there with this one
+
+    /// "machine.vcpus"
+    std::string full_name() const;
+    /// The TOML value is a string, whatever it says.
+    bool takes_text() const;
+};
+
+/// Every key there is, table by table.
+std::span<const ConfigKey> config_keys();
+/// The key `table`.`name`, or nullptr.
+const ConfigKey* find_key(std::string_view table, std::string_view name);
+bool is_table(std::string_view name);
+
+/// What a rule takes, as errors and the reference say it: "a whole number from 1 to 512".
+std::string expectation(const Rule& rule);
+
+/// "unknown key machine.vcpu; did you mean machine.vcpus?", or what there is if nothing is near.
+std::string unknown_key(std::string_view table, std::string_view name);
+/// The same for a top-level name that is no table.
+std::string unknown_table(std::string_view name);
+
+/// "; did you mean \"lab\"?" for a wrong name that is near one of `names`, else nothing.
+std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> names);
+
+/// The names of HostKind in the order of its values.
+std::span<const std::string_view> host_kind_names();
+
+}  // namespace rvmm::realm

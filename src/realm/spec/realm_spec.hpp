@@ -1,0 +1,100 @@
+// What an image.cfg says, validated: every field is in range and every default is applied.
+// Nothing here was taken from the host. Reference: docs/image-cfg.md.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "measure/hash.hpp"
+
+namespace rvmm::realm {
+
+/// The kinds of host that can run an image (design: "Four ways to run one image").
+enum class HostKind : std::uint8_t { kCca, kEmulated, kLab };
+std::string_view to_string(HostKind kind);
+
+struct MachineSpec {
+    std::uint32_t vcpus = 1;              // 1 to kMaxVcpus
+    std::uint64_t memory = 512ULL << 20;  // bytes; a multiple of 2 MiB, 2 MiB to kMaxMemory
+
+    friend bool operator==(const MachineSpec&, const MachineSpec&) = default;
+};
+
+struct BootSpec {
+    std::filesystem::path kernel;  // absolute or relative to the current directory
+    std::optional<std::filesystem::path> initrd;
+    std::string cmdline;  // without NUL; at most 2047 bytes
+
+    friend bool operator==(const BootSpec&, const BootSpec&) = default;
+};
+
+/// The parameters of a realm. All of them but the personalization value are measured, so each has
+/// a fixed default and none is taken from the host.
+struct RealmParameters {
+    unsigned ipa_bits = 40;  // 32 to 48, with the unprotected half
+    measure::Hash hash = measure::Hash::kSha256;
+    std::array<std::byte, 64> personalization{};  // RPV
+    unsigned sve_vl = 0;        // bits: 0 for no SVE, else 128 to 2048 in steps of 128
+    unsigned pmu_counters = 0;  // 0 for no PMU, else 1 to 31
+    unsigned breakpoints = 6;   // count, 2 to 64
+    unsigned watchpoints = 4;   // count, 2 to 64
+    std::string profile = "rmm-2.0/tf-rmm + kvm-v14";
+
+    friend bool operator==(const RealmParameters&, const RealmParameters&) = default;
+};
+
+struct HostSpec {
+    /// In the order of the file, never empty. Defaults: {kCca} for a realm, {kLab} for an ordinary
+    /// VM, which may run on this machine's KVM whatever is listed here.
+    std::vector<HostKind> allow;
+
+    friend bool operator==(const HostSpec&, const HostSpec&) = default;
+};
+
+struct ConsoleSpec {
+    enum class Mode : std::uint8_t { kStdio, kNone };
+    Mode mode = Mode::kStdio;
+
+    friend bool operator==(const ConsoleSpec&, const ConsoleSpec&) = default;
+};
+
+inline constexpr std::uint32_t kMaxVcpus = 512;
+inline constexpr std::uint64_t kMaxMemory = 1ULL << 46;
+
+struct RealmSpec {
+    std::filesystem::path source;  // the config file, as it was named
+    MachineSpec machine;
+    BootSpec boot;
+    std::optional<RealmParameters> realm;  // nothing: an ordinary VM
+    HostSpec host;
+    ConsoleSpec console;
+
+    friend bool operator==(const RealmSpec&, const RealmSpec&) = default;
+};
+
+struct ConfigOptions {
+    bool force_realm = false;            // `rvmm run --realm`: without a table, its defaults hold
+    std::vector<std::string> overrides;  // `--set machine.memory=1G`, in order
+};
+
+/// Reads and validates a config file of up to 1 MiB. Errors (Stage::kConfig, or kImage if the file
+/// itself or its personalization_file cannot be read) start with "file:line:column: " where there
+/// is a line, and name the nearest valid key for a misspelt one; for an override they start with
+/// "--set key=value: ". An override counts as if the file said it, but its paths are relative to
+/// the current directory.
+Result<RealmSpec> load_config(const std::filesystem::path& path, const ConfigOptions& options);
+
+/// As load_config() for text that is already in memory. Relative paths are taken from the folder
+/// of `source`. This is the function that the fuzz target drives.
+Result<RealmSpec> parse_config(std::string_view text, const std::filesystem::path& source,
+                               const ConfigOptions& options);
+
+}  // namespace rvmm::realm

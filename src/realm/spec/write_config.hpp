@@ -1,0 +1,15 @@
+// A spec as config text: what a lab gets to run.
+#pragma once
+
+#include <string>
+
+#include "realm/spec/realm_spec.hpp"
+
+namespace rvmm::realm {
+
+/// TOML that parse_config() reads back as the same spec, but for `source`, the paths of the images
+/// (as given here) and the hosts that may run it (none are named).
+std::string write_config(const RealmSpec& spec, const std::string& kernel,
+                         const std::optional<std::string>& initrd);
+
+}  // namespace rvmm::realm

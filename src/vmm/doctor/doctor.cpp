@@ -1,0 +1,93 @@
+#include "vmm/doctor/doctor.hpp"
+
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "base/version.hpp"
+#include "vmm/lab/lab_config.hpp"
+
+namespace rvmm::vmm {
+namespace {
+
+Finding finding(std::string name, const std::optional<Obstacle>& obstacle, std::string good) {
+    if (!obstacle) return {std::move(name), true, std::move(good), {}};
+    return {std::move(name), false, obstacle->why, obstacle->remedy};
+}
+
+Finding file_finding(std::string name, const std::filesystem::path& path, std::string remedy) {
+    std::error_code error;
+    if (std::filesystem::is_regular_file(path, error))
+        return {std::move(name), true, path.native(), {}};
+    return {std::move(name), false, path.native() + " is not there", std::move(remedy)};
+}
+
+void add_lab_findings(std::vector<Finding>& findings, const HostFacts& facts) {
+    const lab::LabSearch search = lab::LabSearch::from_environment();
+    const std::string setup = "run scripts/setup";
+    findings.push_back(file_finding("host-kernel",
+                                    search.host_kernel.value_or(search.cache / "host-kernel/Image"),
+                                    setup));
+    findings.push_back(file_finding("guest-kernel", search.cache / "guest-kernel/Image", setup));
+    findings.push_back(finding("lab", facts.lab, "QEMU, host kernel, busybox, arm64 rvmm"));
+}
+
+}  // namespace
+
+Diagnosis diagnose(const HostFacts& facts) {
+    Diagnosis diagnosis;
+    auto& findings = diagnosis.findings;
+    findings.push_back(finding("kvm", facts.local_kvm,
+                               fmt::format("/dev/kvm works, {} IPA bits", facts.max_ipa_bits)));
+    findings.push_back(finding("smc", facts.smc, "SMC calls of a guest reach rvmm"));
+    findings.push_back(finding("realms", facts.cca, "KVM makes realms"));
+    if (!facts.local_kvm)
+        findings.push_back({"guest-memfd", facts.guest_memfd,
+                            facts.guest_memfd ? "guest_memfd is there" : "KVM has no guest_memfd",
+                            facts.guest_memfd ? "" : "only real realms need it: a newer kernel"});
+    add_lab_findings(findings, facts);
+    diagnosis.vm = !facts.local_kvm || !facts.lab;
+    diagnosis.cca = !facts.cca;
+    diagnosis.emulated = !facts.local_kvm && !facts.smc;
+    diagnosis.lab = !facts.lab;
+    return diagnosis;
+}
+
+std::string to_text(const Diagnosis& diagnosis, bool colour) {
+    const auto painted = [&](bool ok, std::string_view text) {
+        if (!colour) return std::string(text);
+        return fmt::format("{}{}\033[0m", ok ? "\033[32m" : "\033[33m", text);
+    };
+    std::string text;
+    for (const Finding& finding : diagnosis.findings) {
+        text += fmt::format("{} {:<13} {}\n", painted(finding.ok, finding.ok ? "ok     " : "missing"),
+                            finding.name, finding.detail);
+        if (!finding.remedy.empty()) text += fmt::format("        {:<13} -> {}\n", "", finding.remedy);
+    }
+    const auto line = [&](bool yes, std::string_view what) {
+        text += fmt::format("{} {}\n", painted(yes, yes ? "yes" : "no "), what);
+    };
+    text += "\n";
+    line(diagnosis.cca, "real realms (host cca)");
+    line(diagnosis.emulated, "emulated realms on this machine's KVM (host emulated)");
+    line(diagnosis.lab, "emulated realms in a lab (host lab)");
+    line(diagnosis.vm, "ordinary VMs");
+    return text;
+}
+
+std::string to_json(const Diagnosis& diagnosis) {
+    nlohmann::ordered_json json;
+    json["tool"] = fmt::format("rvmm {}", kVersion);
+    json["can"] = {{"cca", diagnosis.cca},
+                   {"emulated", diagnosis.emulated},
+                   {"lab", diagnosis.lab},
+                   {"vm", diagnosis.vm}};
+    for (const Finding& finding : diagnosis.findings)
+        json["findings"].push_back({{"name", finding.name},
+                                    {"ok", finding.ok},
+                                    {"detail", finding.detail},
+                                    {"remedy", finding.remedy}});
+    return json.dump();
+}
+
+}  // namespace rvmm::vmm

@@ -1,0 +1,34 @@
+// What this machine can run and why not, as a list of findings.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "vmm/hosts/host_facts.hpp"
+
+namespace rvmm::vmm {
+
+struct Finding {
+    std::string name;    // short and stable, for scripts: "kvm", "qemu"
+    bool ok;
+    std::string detail;  // one clause
+    std::string remedy;  // empty where ok
+};
+
+struct Diagnosis {
+    std::vector<Finding> findings;
+    // What follows for images.
+    bool cca = false;
+    bool emulated = false;
+    bool lab = false;
+    bool vm = false;
+};
+
+Diagnosis diagnose(const HostFacts& facts);
+
+/// For a person: a line each, with its remedy below it. `colour` for terminals.
+std::string to_text(const Diagnosis& diagnosis, bool colour);
+/// For a script: one JSON document, one line.
+std::string to_json(const Diagnosis& diagnosis);
+
+}  // namespace rvmm::vmm

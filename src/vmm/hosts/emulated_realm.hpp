@@ -1,0 +1,53 @@
+// A realm emulated in an ordinary VM: rvmm answers the RSI calls from a software RMM and keeps the
+// realm's private and shared memory apart. No hardware protects anything here.
+//
+// Facts: shared "Realms on ordinary arm64 KVM: what was tried, and the traps".
+#pragma once
+
+#include <mutex>
+
+#include "realm/plan/launch_plan.hpp"
+#include "realm/rmm/software_rmm.hpp"
+#include "vmm/hosts/guest_kind.hpp"
+#include "vmm/hosts/host_calls.hpp"
+#include "vmm/memory/split_memory.hpp"
+
+namespace rvmm::vmm {
+
+class EmulatedRealm final : public GuestKind {
+  public:
+    /// The plan is a realm's. `console` outlives it.
+    static Result<std::unique_ptr<EmulatedRealm>> create(const realm::LaunchPlan& plan,
+                                                         devices::ByteSink& console);
+
+    unsigned ipa_bits() const override { return ipa_bits_; }
+    Memory& memory() override { return *memory_; }
+    /// KVM does not know the shared bit here, and the guest touches devices with the bit set.
+    Ipa registered(Ipa plain) const override { return Ipa{plain.value | shared_bit()}; }
+    Ipa plain(Ipa touched) const override { return Ipa{touched.value & ~shared_bit()}; }
+    std::span<const kvm::SmcccRange> forwarded() const override;
+    Result<CallReply> call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) override;
+    void add_counters(RunCounters& counters) const override;
+
+    /// The realm initial measurement, hash-length bytes.
+    ByteSpan rim() const { return rmm_.measurement(0); }
+
+  private:
+    EmulatedRealm(unsigned ipa_bits, std::unique_ptr<SplitMemory> memory, realm::SoftwareRmm rmm,
+                  devices::ByteSink& console)
+        : ipa_bits_(ipa_bits),
+          memory_(std::move(memory)),
+          rmm_(std::move(rmm)),
+          host_calls_(memory_->shared(), console) {}
+    std::uint64_t shared_bit() const { return std::uint64_t{1} << (ipa_bits_ - 1); }
+    Result<CallReply> serve(const realm::IpaStateChange& change, rmi::SmcRegisters& registers);
+    Result<CallReply> serve(const realm::HostCallRequest& call, rmi::SmcRegisters& registers);
+
+    unsigned ipa_bits_;
+    std::unique_ptr<SplitMemory> memory_;
+    std::mutex mutex_;  // the software RMM answers one call at a time
+    realm::SoftwareRmm rmm_;
+    HostCalls host_calls_;
+};
+
+}  // namespace rvmm::vmm

@@ -1,0 +1,47 @@
+#include "vmm/hosts/host_calls.hpp"
+
+#include <algorithm>
+
+namespace rvmm::vmm {
+namespace {
+
+constexpr auto kSuccess = std::uint64_t{0};
+constexpr auto kNotSupported = static_cast<std::uint64_t>(-1);
+constexpr auto kInvalidArgument = static_cast<std::uint64_t>(-2);
+constexpr auto kTryAgain = static_cast<std::uint64_t>(-3);
+constexpr std::uint64_t kVersion = 0x1'0000;
+constexpr std::uint64_t kMaxPrint = 4096;
+constexpr std::uint64_t kMaxStatus = static_cast<std::uint64_t>(ExitCode::kGuestStatusMax);
+
+}  // namespace
+
+std::uint64_t HostCalls::print(std::uint64_t address, std::uint64_t length) {
+    if (length > kMaxPrint) return kInvalidArgument;
+    std::array<std::byte, kMaxPrint> text;
+    const MutableByteSpan used(text.data(), length);
+    if (!memory_.read(Ipa{address}, used)) return kInvalidArgument;
+    return console_.put(used) ? kSuccess : kTryAgain;
+}
+
+CallReply HostCalls::call(std::array<std::uint64_t, 31>& gprs) {
+    const std::uint64_t id = gprs[0];
+    const std::uint64_t first = gprs[1];
+    const std::uint64_t second = gprs[2];
+    std::fill_n(gprs.begin(), 4, std::uint64_t{0});
+    switch (id) {
+        case kHostCallVersion:
+            gprs[0] = kSuccess;
+            gprs[1] = kVersion;
+            return Answered{};
+        case kHostCallPrint: gprs[0] = print(first, second); return Answered{};
+        case kHostCallReady: return GuestReady{};
+        case kHostCallExit:
+            if (first <= kMaxStatus)
+                return RunOutcome{RunOutcome::Kind::kGuestStatus, static_cast<int>(first), {}};
+            gprs[0] = kInvalidArgument;
+            return Answered{};
+        default: gprs[0] = kNotSupported; return Answered{};
+    }
+}
+
+}  // namespace rvmm::vmm

@@ -1,0 +1,35 @@
+// The calls that a guest makes to rvmm itself: docs/host-calls.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "devices/byte_sink.hpp"
+#include "devices/shared_memory.hpp"
+#include "vmm/hosts/guest_kind.hpp"
+
+namespace rvmm::vmm {
+
+inline constexpr std::uint32_t kHostCallVersion = 0xC600'5200;
+inline constexpr std::uint32_t kHostCallPrint = 0xC600'5201;
+inline constexpr std::uint32_t kHostCallReady = 0xC600'5202;
+inline constexpr std::uint32_t kHostCallExit = 0xC600'5203;
+inline constexpr std::uint32_t kHostCallCount = 0x10;  // ids reserved from kHostCallVersion on
+
+class HostCalls {
+  public:
+    /// Both outlive it.
+    HostCalls(devices::SharedMemory& memory, devices::ByteSink& console)
+        : memory_(memory), console_(console) {}
+
+    /// `gprs`: [0] is the id, then the arguments; the results replace [0] to [3]. Any thread.
+    CallReply call(std::array<std::uint64_t, 31>& gprs);
+
+  private:
+    std::uint64_t print(std::uint64_t address, std::uint64_t length);
+
+    devices::SharedMemory& memory_;
+    devices::ByteSink& console_;
+};
+
+}  // namespace rvmm::vmm

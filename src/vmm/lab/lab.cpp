@@ -1,0 +1,94 @@
+#include "vmm/lab/lab.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+
+#include <unistd.h>
+
+#include "base/address.hpp"
+#include "vmm/lab/memory_file.hpp"
+#include "vmm/lab/qemu_process.hpp"
+#include "vmm/lab/session.hpp"
+#include "vmm/terminal/terminal.hpp"
+
+namespace rvmm::vmm::lab {
+namespace {
+
+constexpr std::uint64_t kMebibyte = 1ULL << 20;
+constexpr std::uint64_t kLeastMemory = 512 * kMebibyte;
+constexpr std::uint64_t kMostMemory = 255ULL << 30;  // what QEMU's virt machine has addresses for
+constexpr unsigned kMostCpus = 8;
+
+Result<> check(const LabRequest& request) {
+    if (request.argv.empty()) return fail(Stage::kUsage, "there is no command for the lab");
+    if (request.cpus < 1 || request.cpus > kMostCpus)
+        return fail(Stage::kUsage, "the lab has 1 to {} CPUs, not {}", kMostCpus, request.cpus);
+    const std::uint64_t memory = request.memory.value_or(kLeastMemory);
+    if (memory < kLeastMemory || memory > kMostMemory || !is_aligned(memory, kMebibyte))
+        return fail(Stage::kUsage, "the lab's memory is 512M to 255G in steps of 1M, not {} bytes",
+                    memory);
+    for (const std::string& path : request.collect)
+        if (!path.starts_with('/'))
+            return fail(Stage::kUsage, "{} is not an absolute path in the lab", path);
+    return {};
+}
+
+/// A terminal program inside needs a terminal outside; else the command gets pipes.
+Console console_for(const LabRequest& request) {
+    return ::isatty(STDIN_FILENO) != 0 ? request.console : Console::kPipes;
+}
+
+Result<QemuProcess> boot(const LabConfig& config, const LabRequest& request) {
+    RVMM_TRY(const LabImage image, build_lab_image(config, request.files));
+    RVMM_TRY(const UniqueFd initramfs, make_memory_file("rvmm-lab-initramfs", image.initramfs));
+    UniqueFd payload;
+    if (!image.payload.empty()) {
+        RVMM_TRY(payload, make_memory_file("rvmm-lab-payload", image.payload));
+    }
+    return QemuProcess::start({.program = config.qemu,
+                               .kernel = config.kernel,
+                               .initramfs = initramfs.get(),
+                               .payload = payload.get(),
+                               .memory = lab_memory(request, image.payload.size()),
+                               .cpus = request.cpus});
+}
+
+/// Raw as long as it lives, where the console asks for that.
+Result<std::optional<Terminal>> prepare_terminal(Console console) {
+    if (console == Console::kPipes) return std::nullopt;
+    const auto output =
+        console == Console::kPty ? Terminal::Output::kRaw : Terminal::Output::kProcessed;
+    RVMM_TRY(auto terminal, Terminal::make_raw(STDIN_FILENO, output));
+    return std::optional<Terminal>(std::move(terminal));
+}
+
+}  // namespace
+
+std::uint64_t lab_memory(const LabRequest& request, std::uint64_t payload) {
+    if (request.memory) return *request.memory;
+    const std::uint64_t wanted = 1024 * kMebibyte + 2 * payload;
+    const std::uint64_t memory = std::max(3072 * kMebibyte, wanted);
+    return std::min(align_down(memory, kMebibyte), kMostMemory);
+}
+
+Result<LabOutcome> run_in_lab(const LabConfig& config, const LabRequest& request) {
+    const auto started = std::chrono::steady_clock::now();
+    RVMM_CHECK(check(request));
+    const Console console = console_for(request);
+    RVMM_TRY(const RunMessage run, make_run_message(request, console));
+    RVMM_TRY(auto qemu, boot(config, request));
+    RVMM_TRY(const auto terminal, prepare_terminal(console));
+    try {
+        RVMM_TRY(auto session, Session::create(qemu, run, console != Console::kPipes));
+        auto outcome = session->run();
+        if (outcome)
+            outcome->boot_seconds =
+                std::chrono::duration<double>(session->answered_at() - started).count();
+        return outcome;
+    } catch (const std::exception& exception) {  // Asio's, when a descriptor cannot be watched
+        return fail(Stage::kLaunch, "cannot talk to the lab: {}", exception.what());
+    }
+}
+
+}  // namespace rvmm::vmm::lab

@@ -1,0 +1,62 @@
+// The lab: a stock arm64 Linux under QEMU's emulation, on any machine, in which a command runs.
+//
+// Nothing is written to a disk and no socket has a name: the initramfs and the files travel in
+// memory files, the streams in socket pairs that QEMU inherits. The lab ends with the command.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+#include "vmm/lab/lab_config.hpp"
+#include "vmm/lab/lab_image.hpp"
+
+namespace rvmm::vmm::lab {
+
+/// How our stdin and stdout are joined to the command's. Without a terminal on our stdin all are
+/// kPipes.
+enum class Console : std::uint8_t {
+    kPipes,   // as in a pipeline: our terminal stays as it is, Ctrl-C is a signal for the command
+    kSerial,  // pipes inside, our terminal raw with Ctrl-A x and its like: for a guest's console
+    kPty,     // a terminal inside, ours raw with Ctrl-A x and its like: for a shell
+};
+
+struct LabRequest {
+    std::vector<std::string> argv;  // not empty; UTF-8; argv[0] is found by PATH
+    std::string cwd = "/job";
+    std::map<std::string, std::string> environment = {};  // added to the lab's own
+    std::vector<LabFile> files = {};                      // put in before the command starts
+    std::vector<std::string> collect = {};                // absolute paths to bring back afterwards
+    Console console = Console::kPipes;
+    std::optional<std::uint64_t> memory = {};  // bytes; else 3 GiB, more for large files
+    unsigned cpus = 2;                         // 1 to 8
+};
+
+struct LabOutcome {
+    int exit_code = 0;  // the command's, or 128 + the signal that ended it
+    bool signalled = false;
+    std::map<std::string, Bytes> collected = {};            // by the path that was asked for
+    std::map<std::string, std::string> not_collected = {};  // why it is not in `collected`
+    double boot_seconds = 0;                                // from the call until the lab answered
+};
+
+/// Boots a lab, runs the command, and returns when it has ended and all its output is written to
+/// our stdout and stderr. SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the command; if it has not
+/// ended 5 seconds later, or at the second one, or while the lab still boots, the lab is killed and
+/// the outcome is that signal. Ctrl-A x does the same, as SIGHUP for a command on a terminal and as
+/// SIGINT for another, and the outcome is SIGINT. Whatever ends this process ends the lab.
+///
+/// Call it on the main thread (QemuProcess::start says why); descriptors 0 to 2 must be open.
+/// Errors: Stage::kUsage for a request that makes no sense, kImage for files that cannot go in,
+/// kHostCannot for a broken cache, kLaunch when the lab does not come up within 60 seconds or ends
+/// before the command does; the last lines of its log are then part of the message.
+Result<LabOutcome> run_in_lab(const LabConfig& config, const LabRequest& request);
+
+/// The memory of a lab for `request`, whose large files take `payload` bytes. Bytes.
+std::uint64_t lab_memory(const LabRequest& request, std::uint64_t payload);
+
+}  // namespace rvmm::vmm::lab

@@ -1,0 +1,79 @@
+// The machine: a VM with the board's devices, its vCPU threads, and the loop that runs it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+
+#include "devices/device.hpp"
+#include "devices/serial16550.hpp"
+#include "realm/plan/launch_plan.hpp"
+#include "vmm/console/console.hpp"
+#include "vmm/hosts/guest_kind.hpp"
+#include "vmm/kvm/vm.hpp"
+#include "vmm/machine/outcome.hpp"
+#include "vmm/machine/vcpu_thread.hpp"
+
+namespace rvmm::vmm {
+
+class Machine {
+  public:
+    /// Builds everything that `plan` says, in its order; nothing runs yet. `guest`, `loop` and
+    /// `console` outlive the machine.
+    static Result<std::unique_ptr<Machine>> create(const realm::LaunchPlan& plan,
+                                                   const kvm::System& system, GuestKind& guest,
+                                                   asio::io_context& loop, ConsoleOutput& console);
+    ~Machine();
+
+    /// Bytes that a person typed; returns how many the guest's UART took. From the loop.
+    std::size_t type(ByteSpan bytes);
+    /// Called from the loop when type() would take bytes again.
+    void set_input_wanted(std::function<void()> wanted);
+
+    /// Starts the vCPUs and runs the loop until the guest or a signal ends it. Once.
+    Result<RunReport> run();
+    /// Ends the run with this outcome, if nothing has ended it yet. From the loop.
+    void end(RunOutcome outcome);
+
+    /// vCPU 0's registers, before run().
+    kvm::Vcpu& first_vcpu() { return threads_.front()->vcpu(); }
+
+  private:
+    Machine(kvm::Vm vm, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console);
+    Result<> populate(const realm::LaunchPlan& plan);
+    Result<> create_vcpu(const realm::CreateRecStep& step);
+    Result<> create_gic(const realm::Board& board);
+    Result<> create_devices(const realm::Board& board);
+    Result<> create_device(const realm::DeviceBoard& device);
+    void start_cpu(const StartCpu& request);
+    bool serve(kvm::Vcpu& vcpu, const kvm::Exit& exit);
+    bool serve_mmio(kvm::Vcpu& vcpu, const kvm::MmioExit& exit);
+    bool serve_call(kvm::Vcpu& vcpu, const kvm::HypercallExit& exit);
+    bool finish_call(kvm::Vcpu& vcpu, Result<CallReply> reply);
+    bool end_from_vcpu(Result<RunOutcome> outcome);
+    void stop_vcpus();
+
+    // The order matters: what threads use goes after they are joined.
+    kvm::Vm vm_;
+    GuestKind& guest_;
+    asio::io_context& loop_;
+    ConsoleOutput& console_;
+    devices::Bus bus_;
+    std::shared_ptr<devices::Serial16550> serial_;
+    std::optional<Result<RunOutcome>> ended_;
+    std::chrono::steady_clock::time_point started_;
+    std::optional<std::chrono::steady_clock::time_point> ready_;
+    struct AtomicCounters {
+        std::atomic<std::uint64_t> mmio{0};
+        std::atomic<std::uint64_t> hypercalls{0};
+        std::atomic<std::uint64_t> other{0};
+        std::atomic<std::uint64_t> unclaimed{0};
+    } counters_;
+    std::vector<std::unique_ptr<VcpuThread>> threads_;
+};
+
+}  // namespace rvmm::vmm

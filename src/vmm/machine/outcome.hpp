@@ -1,0 +1,49 @@
+// How a run ended, and what was counted on the way.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/exit_code.hpp"
+
+namespace rvmm::vmm {
+
+struct RunOutcome {
+    enum class Kind : std::uint8_t {
+        kShutdown,     // PSCI SYSTEM_OFF
+        kReset,        // PSCI SYSTEM_RESET: a realm's reset is a new realm
+        kGuestStatus,  // host call EXIT
+        kPanic,        // the guest or its vCPU cannot go on
+        kKilled,       // rvmm was told to end
+    };
+    Kind kind = Kind::kShutdown;
+    int number = 0;      // guest status, or the signal
+    std::string detail;  // kPanic: one clause
+
+    int exit_code() const;
+};
+std::string_view to_string(RunOutcome::Kind kind);
+
+struct RunCounters {
+    std::uint64_t mmio_exits = 0;
+    std::uint64_t hypercall_exits = 0;
+    std::uint64_t other_exits = 0;
+    std::uint64_t unclaimed_mmio = 0;
+    std::uint64_t conversions = 0;
+    std::uint64_t converted_bytes = 0;
+    std::uint64_t refused_accesses = 0;
+};
+
+/// Everything that is known after a run. Times are milliseconds since the run began.
+struct RunReport {
+    RunOutcome outcome;
+    RunCounters counters;
+    double launch_ms = 0;                // until the first vCPU entered
+    std::optional<double> ready_ms;      // host call READY
+    double total_ms = 0;
+};
+
+}  // namespace rvmm::vmm

@@ -1,0 +1,79 @@
+#include "vmm/machine/vcpu_thread.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <asio/post.hpp>
+
+namespace rvmm::vmm {
+namespace {
+
+int kick_signal() { return SIGRTMIN; }
+
+void install_kick_handler() {
+    static const bool installed = [] {
+        struct sigaction action = {};
+        action.sa_handler = [](int) {};
+        // No SA_RESTART: KVM_RUN has to return.
+        return ::sigaction(kick_signal(), &action, nullptr) == 0;
+    }();
+    static_cast<void>(installed);
+}
+
+/// Signals for the process (SIGTERM and so on) are the main thread's business.
+void block_process_signals() {
+    sigset_t set;
+    ::sigfillset(&set);
+    ::sigdelset(&set, kick_signal());
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::sigdelset(&set, fault);
+    ::pthread_sigmask(SIG_SETMASK, &set, nullptr);
+}
+
+}  // namespace
+
+VcpuThread::VcpuThread(kvm::Vcpu vcpu, Serve serve)
+    : vcpu_(std::move(vcpu)), serve_(std::move(serve)), mailbox_(1) {
+    install_kick_handler();
+}
+
+VcpuThread::~VcpuThread() {
+    stop();
+    join();
+}
+
+void VcpuThread::start() {
+    thread_ = std::thread([this] {
+        block_process_signals();
+        loop();
+    });
+}
+
+void VcpuThread::post(Letter letter) {
+    asio::post(mailbox_, [this, letter = std::move(letter)] {
+        if (!letter(vcpu_)) running_ = false;
+    });
+    vcpu_.request_exit();
+    ::pthread_kill(thread_.native_handle(), kick_signal());
+}
+
+void VcpuThread::stop() {
+    if (thread_.joinable()) post([](kvm::Vcpu&) { return false; });
+}
+
+void VcpuThread::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+void VcpuThread::loop() {
+    while (true) {
+        vcpu_.clear_exit_request();
+        mailbox_.restart();
+        mailbox_.poll();
+        if (!running_) return;
+        const kvm::Exit exit = vcpu_.run();
+        if (std::holds_alternative<kvm::InterruptedExit>(exit)) continue;
+        if (!serve_(vcpu_, exit)) return;
+    }
+}
+
+}  // namespace rvmm::vmm

@@ -1,0 +1,29 @@
+#include "vmm/run/console_keys.hpp"
+
+#include <unistd.h>
+
+#include "base/file.hpp"
+
+namespace rvmm::vmm {
+
+std::size_t ConsoleKeys::pass(ByteSpan bytes, const Take& take) {
+    if (!on_terminal_) return take(bytes);
+    hand_on(take);
+    if (!kept_.empty()) return 0;
+    auto result = filter_.feed(bytes);
+    kept_ = std::move(result.typed);
+    if (result.help)
+        // A terminal that is gone ends the run by its own signal.
+        static_cast<void>(write_all(Stage::kInternal, STDERR_FILENO, as_bytes(EscapeFilter::help()),
+                                    "help"));
+    if (result.quit) quit_();
+    hand_on(take);
+    return bytes.size();
+}
+
+void ConsoleKeys::hand_on(const Take& take) {
+    const std::size_t taken = kept_.empty() ? 0 : take(kept_);
+    kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(taken));
+}
+
+}  // namespace rvmm::vmm

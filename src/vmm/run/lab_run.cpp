@@ -1,0 +1,87 @@
+#include "vmm/run/lab_run.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "realm/spec/write_config.hpp"
+#include "vmm/lab/lab.hpp"
+
+namespace rvmm::vmm {
+namespace {
+
+constexpr const char* kConfig = "/job/image.cfg";
+constexpr const char* kReport = "/job/report.json";
+constexpr std::uint64_t kLabMemory = 3ULL << 30;
+constexpr std::uint64_t kLabItself = 1ULL << 30;  // kernel, root and QEMU's own part of it
+
+std::shared_ptr<const Bytes> shared_bytes(ByteSpan bytes) {
+    return std::make_shared<const Bytes>(bytes.begin(), bytes.end());
+}
+
+/// The images as the plan holds them: what was read is what travels.
+void add_images(const realm::LaunchPlan& plan, lab::LabRequest& request) {
+    std::optional<std::string> initrd;
+    for (const realm::Blob& blob : plan.layout().blobs) {
+        if (blob.kind == realm::Blob::Kind::kFdt) continue;
+        const bool kernel = blob.kind == realm::Blob::Kind::kKernel;
+        if (!kernel) initrd = "initrd";
+        const ByteSpan content = ByteSpan(blob.bytes).first(blob.source_size);
+        request.files.push_back({kernel ? "/job/kernel" : "/job/initrd", shared_bytes(content)});
+    }
+    const std::string config = realm::write_config(plan.spec(), "kernel", initrd);
+    request.files.push_back({kConfig, shared_bytes(as_bytes(config))});
+}
+
+std::vector<std::string> command(const realm::LaunchPlan& plan, const RunRequest& request) {
+    std::vector<std::string> argv;
+    // The report of this run is ours to print; the guest's console must not be in its way.
+    if (request.console_to_stderr) argv = {"sh", "-c", "exec \"$@\" >&2", "sh"};
+    argv.insert(argv.end(), {"rvmm", "run", kConfig, "--inside-lab", "--report", kReport});
+    if (plan.is_realm()) argv.insert(argv.end(), {"--host", "emulated"});
+    return argv;
+}
+
+/// Our report: the inner one, with where it came from. Errors: it is missing or says another RIM.
+Result<std::string> finish_report(const lab::LabOutcome& outcome, const std::string& rim) {
+    const auto found = outcome.collected.find(kReport);
+    if (found == outcome.collected.end()) return std::string();
+    const auto* text = reinterpret_cast<const char*>(found->second.data());
+    auto json = nlohmann::ordered_json::parse(text, text + found->second.size(), nullptr, false);
+    if (!json.is_object()) return fail(Stage::kInternal, "the lab's report is not JSON");
+    if (const std::string inner = json.value("rim", ""); inner != rim)
+        return fail(Stage::kInternal, "the lab measured RIM {}, the plan says {}", inner, rim);
+    json["host"] = to_string(RunsOn::kLab);
+    json["milliseconds"]["lab_boot"] = outcome.boot_seconds * 1000;
+    return json.dump();
+}
+
+}  // namespace
+
+Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunRequest& request) {
+    RVMM_TRY(const auto config, lab::LabConfig::find());
+    lab::LabRequest lab_request;
+    lab_request.argv = command(plan, request);
+    add_images(plan, lab_request);
+    lab_request.collect = {kReport};
+    const bool console = plan.spec().console.mode == realm::ConsoleSpec::Mode::kStdio;
+    lab_request.console = console ? lab::Console::kSerial : lab::Console::kPipes;
+    // The guest's memory, twice where it shares all of it, and what the lab itself needs.
+    lab_request.memory = std::max(kLabMemory, 2 * plan.spec().machine.memory + kLabItself);
+
+    RunResult result;
+    result.host = RunsOn::kLab;
+    if (plan.is_realm()) {
+        RVMM_TRY(const Bytes rim, realm::fold_rim(plan));
+        result.rim = to_hex(rim);
+    }
+    RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
+    result.exit_code = outcome.exit_code;
+    RVMM_TRY(result.report, finish_report(outcome, result.rim));
+    return result;
+}
+
+}  // namespace rvmm::vmm

@@ -1,0 +1,103 @@
+#include "vmm/run/local_run.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <asio/io_context.hpp>
+
+#include "base/log.hpp"
+#include "vmm/console/console.hpp"
+#include "vmm/hosts/emulated_realm.hpp"
+#include "vmm/hosts/ordinary_vm.hpp"
+#include "vmm/kvm/vm.hpp"
+#include "vmm/machine/machine.hpp"
+#include "vmm/run/console_keys.hpp"
+#include "vmm/run/report.hpp"
+#include "vmm/terminal/terminal.hpp"
+
+namespace rvmm::vmm {
+namespace {
+
+constexpr int kExitByKeys = 2;  // Ctrl-A x ends a run as Ctrl-C ends a program: SIGINT
+
+/// What ordinary KVM cannot impose on a vCPU is still measured; one line says so.
+Result<> warn_about_parameters(const realm::RealmParameters& parameters, const kvm::Vcpu& vcpu) {
+    RVMM_TRY(const std::uint64_t dfr0, vcpu.id_aa64dfr0());
+    const unsigned breakpoints = static_cast<unsigned>((dfr0 >> 12) & 15) + 1;
+    const unsigned watchpoints = static_cast<unsigned>((dfr0 >> 20) & 15) + 1;
+    std::string differences;
+    const auto differ = [&](std::string_view name, unsigned measured, unsigned seen) {
+        if (measured == seen) return;
+        differences += fmt::format("{}{} {} (the guest sees {})", differences.empty() ? "" : ", ",
+                                   name, measured, seen);
+    };
+    differ("breakpoints", parameters.breakpoints, breakpoints);
+    differ("watchpoints", parameters.watchpoints, watchpoints);
+    differ("sve_vl", parameters.sve_vl, 0);
+    differ("pmu_counters", parameters.pmu_counters, 0);
+    if (!differences.empty()) warn("measured, but not imposed by ordinary KVM: {}", differences);
+    return {};
+}
+
+Result<> check_size(const realm::LaunchPlan& plan, const kvm::System& system) {
+    const unsigned wanted = plan.is_realm() ? plan.spec().realm->ipa_bits : 40;
+    if (wanted > system.max_ipa_bits())
+        return std::unexpected(
+            Error(Stage::kHostCannot, fmt::format("this host's KVM has {} IPA bits, {} are asked for",
+                                                  system.max_ipa_bits(), wanted))
+                .with_advice("lower realm.ipa_bits, which changes the measurement, or use another "
+                             "host"));
+    return {};
+}
+
+int console_descriptor(const realm::LaunchPlan& plan, const RunRequest& request) {
+    if (plan.spec().console.mode == realm::ConsoleSpec::Mode::kNone) return -1;
+    return request.console_to_stderr ? STDERR_FILENO : STDOUT_FILENO;
+}
+
+Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
+                              asio::io_context& loop) {
+    if (plan.spec().console.mode == realm::ConsoleSpec::Mode::kNone) return machine.run();
+    RVMM_TRY(const auto terminal, Terminal::make_raw(STDIN_FILENO, Terminal::Output::kProcessed));
+    ConsoleKeys keys(terminal.active(), [&] {
+        machine.end({RunOutcome::Kind::kKilled, kExitByKeys, {}});
+    });
+    ConsoleInput input(loop, STDIN_FILENO, [&](ByteSpan bytes) {
+        return keys.pass(bytes, [&](ByteSpan typed) { return machine.type(typed); });
+    });
+    machine.set_input_wanted([&] { input.resume(); });
+    auto report = machine.run();
+    machine.set_input_wanted({});
+    return report;
+}
+
+}  // namespace
+
+Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request, RunsOn host,
+                              kvm::Driver& driver) {
+    RVMM_TRY(const auto system, kvm::System::open(driver));
+    RVMM_CHECK(check_size(plan, system));
+    asio::io_context loop(1);
+    ConsoleOutput console(loop, console_descriptor(plan, request));
+
+    RunResult result;
+    result.host = host;
+    std::unique_ptr<GuestKind> guest;
+    if (host == RunsOn::kEmulated) {
+        RVMM_TRY(auto realm, EmulatedRealm::create(plan, console));
+        result.rim = to_hex(realm->rim());
+        guest = std::move(realm);
+    } else {
+        RVMM_TRY(guest, OrdinaryVm::create(plan, console));
+    }
+    RVMM_TRY(const auto machine, Machine::create(plan, system, *guest, loop, console));
+    if (host == RunsOn::kEmulated)
+        RVMM_CHECK(warn_about_parameters(*plan.spec().realm, machine->first_vcpu()));
+    RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));
+    if (!report.outcome.detail.empty()) warn("the guest cannot go on: {}", report.outcome.detail);
+    result.exit_code = report.outcome.exit_code();
+    result.report = make_report(plan, host, result.rim, report);
+    return result;
+}
+
+}  // namespace rvmm::vmm

@@ -1,0 +1,16 @@
+// The JSON document that `rvmm run --json` prints.
+#pragma once
+
+#include <string>
+
+#include "realm/plan/launch_plan.hpp"
+#include "vmm/hosts/host_facts.hpp"
+#include "vmm/machine/outcome.hpp"
+
+namespace rvmm::vmm {
+
+/// One line, keys in a fixed order. `rim` is hex, empty for an ordinary VM.
+std::string make_report(const realm::LaunchPlan& plan, RunsOn host, const std::string& rim,
+                        const RunReport& report);
+
+}  // namespace rvmm::vmm

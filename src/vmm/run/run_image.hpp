@@ -1,0 +1,30 @@
+// Runs an image: chooses the host, launches the plan there, reports how it ended.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "realm/plan/launch_plan.hpp"
+#include "vmm/hosts/host_facts.hpp"
+#include "vmm/machine/outcome.hpp"
+
+namespace rvmm::vmm {
+
+struct RunRequest {
+    HostWishes wishes;
+    bool console_to_stderr = false;  // standard output belongs to a report
+    bool inside_lab = false;         // the outer rvmm has already said what kind of realm this is
+};
+
+struct RunResult {
+    RunsOn host;
+    std::string rim;       // lower-case hex; empty for an ordinary VM
+    int exit_code = 0;
+    std::string report;    // one JSON document, one line
+};
+
+/// Runs `plan` to its end. Errors are of the launch; what a guest does is in the result.
+Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& request);
+
+}  // namespace rvmm::vmm

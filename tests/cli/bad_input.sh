@@ -1,0 +1,89 @@
+#!/bin/bash
+# What a person can get wrong: each gives one clear line, its exit code, within a second, and leaves
+# nothing behind. Prints "ok NAME" or "FAIL NAME: why".
+set -uo pipefail
+scratch=$(mktemp -d)
+trap 'chmod -R u+rw "$scratch"; rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+failed=0
+
+# check NAME CODE PATTERN ARGS...: rvmm ARGS ends with CODE and an error line that matches PATTERN.
+check() {
+    local name=$1 code=$2 pattern=$3 begin end got lines
+    shift 3
+    begin=$(date +%s%N)
+    timeout 10 "$RVMM" "$@" >out 2>err </dev/null
+    got=$?
+    end=$(date +%s%N)
+    lines=$(grep -c '^rvmm: error: ' err)
+    if [ $got != "$code" ]; then echo "FAIL $name: exit code $got, expected $code"; cat err; failed=1
+    elif [ "$lines" != 1 ]; then echo "FAIL $name: $lines error lines"; cat err; failed=1
+    elif ! grep -qE -e "$pattern" err; then echo "FAIL $name: no '$pattern' in:"; cat err; failed=1
+    elif [ -s out ]; then echo "FAIL $name: it wrote to standard output"; failed=1
+    elif [ $(((end - begin) / 1000000)) -ge 1000 ]; then
+        echo "FAIL $name: took $(((end - begin) / 1000000)) ms"; failed=1
+    else echo "ok $name"; fi
+}
+
+cp "$RVMM_GUESTS/hello" hello
+cfg() { # NAME LINE...: a config file
+    local name=$1
+    shift
+    printf '%s\n' "$@" >"$name"
+}
+cfg good.cfg '[boot]' 'kernel = "hello"' '[realm]' '[host]' 'allow = ["cca", "emulated", "lab"]'
+
+check missing_config 66 'cannot open config .*none.cfg: No such file' run none.cfg
+check config_is_directory 66 'is a directory' run .
+check missing_kernel 66 'cannot open kernel .*nowhere: No such file' run good.cfg --set boot.kernel=nowhere
+check kernel_is_directory 66 'kernel .* is a directory' run good.cfg --set boot.kernel=.
+: >empty
+check empty_kernel 66 'kernel .*empty' run good.cfg --set boot.kernel=empty
+mkfifo fifo
+check kernel_is_fifo 66 'is a FIFO' run good.cfg --set boot.kernel=fifo
+check initrd_is_device 66 'is a device' run good.cfg --set boot.initrd=/dev/zero
+{ printf 'MZ'; head -c 508 /dev/zero; printf 'U\252\353jHdrS'; head -c 8192 /dev/zero; } >bzimage
+check x86_bzimage 66 'x86' run good.cfg --set boot.kernel=bzimage
+truncate -s 600M huge
+check initrd_larger_than_ram 66 'initrd .*(large|fit)' run good.cfg --set boot.initrd=huge
+check too_many_vcpus 65 'vcpus.*512' run good.cfg --set machine.vcpus=513
+check tiny_memory 65 'memory' run good.cfg --set machine.memory=1K
+check small_ipa 65 'ipa_bits' run good.cfg --set realm.ipa_bits=32 --set machine.memory=4G
+cfg typo.cfg '[machine]' 'vcpu = 2' '[boot]' 'kernel = "hello"'
+check unknown_key 65 'typo.cfg:2:1: .*vcpu.*vcpus' run typo.cfg
+cfg syntax.cfg '[machine' 'vcpus = 2'
+check syntax 65 'syntax.cfg:1:' run syntax.cfg
+head -c 2000 "$RVMM" >binary.cfg
+check binary_config 65 'binary.cfg' run binary.cfg
+check unknown_override 65 '.*--set machine.cpus=2.*vcpus' run good.cfg --set machine.cpus=2
+cfg cca.cfg '[boot]' 'kernel = "hello"' '[realm]'
+check host_not_allowed 77 'real CCA hosts only' run cca.cfg
+cfg plain.cfg '[boot]' 'kernel = "hello"'
+check realm_by_flag 77 'real CCA hosts only' run --realm plain.cfg
+check profile 65 'sha512|hash' run good.cfg --set realm.hash=sha512
+check unwritable_report 64 'cannot create the report' run good.cfg --report /nowhere/report.json
+
+# Usage errors are CLI11's to word; their code is ours.
+for arguments in '' 'run' 'frobnicate' 'run good.cfg --host mars'; do
+    # shellcheck disable=SC2086
+    timeout 10 "$RVMM" $arguments >out 2>err </dev/null
+    got=$?
+    if [ $got = 64 ]; then echo "ok usage '$arguments'"; else echo "FAIL usage '$arguments': $got"; failed=1; fi
+done
+
+# A file that shrinks or grows while it is read is an error, never half an image.
+truncate -s 400M moving
+( for _ in $(seq 200); do truncate -s 1M moving; truncate -s 400M moving; done ) 2>/dev/null &
+mover=$!
+got=0
+for _ in $(seq 20); do
+    timeout 10 "$RVMM" run cca.cfg --set boot.initrd=moving >out 2>err </dev/null
+    got=$?
+    [ $got = 66 ] && grep -q 'changed while it was read' err && break
+done
+kill $mover 2>/dev/null
+wait $mover 2>/dev/null
+if [ $got = 66 ]; then echo "ok changing_file"; else echo "FAIL changing_file: $got"; failed=1; fi
+
+if pgrep -f "$RVMM run" >/dev/null; then echo "FAIL leftovers: something still runs"; failed=1; fi
+exit $failed

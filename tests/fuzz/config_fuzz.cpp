@@ -1,0 +1,76 @@
+// Configs and overrides from anyone. The input is a config; each line that starts with "--set " is
+// taken out of it and is an override.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "realm/spec/realm_spec.hpp"
+
+namespace {
+
+using rvmm::realm::ConfigOptions;
+using rvmm::realm::RealmSpec;
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+std::string take_overrides(std::string_view input, ConfigOptions& options) {
+    static constexpr std::string_view kMark = "--set ";
+    std::string text;
+    while (!input.empty()) {
+        const std::size_t length = std::min(input.find('\n'), input.size() - 1) + 1;
+        std::string_view line = input.substr(0, length);
+        input.remove_prefix(length);
+        if (line.starts_with(kMark)) {
+            line.remove_prefix(kMark.size());
+            if (line.ends_with('\n')) line.remove_suffix(1);
+            options.overrides.emplace_back(line);
+        } else {
+            text += line;
+        }
+    }
+    return text;
+}
+
+void check_ranges(const RealmSpec& spec) {
+    require(spec.machine.vcpus >= 1 && spec.machine.vcpus <= rvmm::realm::kMaxVcpus);
+    require(spec.machine.memory >= 2U << 20 && spec.machine.memory <= rvmm::realm::kMaxMemory);
+    require(spec.machine.memory % (2U << 20) == 0);
+    require(!spec.boot.kernel.empty() && spec.boot.cmdline.size() <= 2047);
+    require(spec.boot.cmdline.find('\0') == std::string::npos);
+    require(!spec.host.allow.empty() && spec.host.allow.size() <= 3);
+    if (!spec.realm) return;
+    require(spec.realm->ipa_bits >= 32 && spec.realm->ipa_bits <= 48);
+    require(spec.realm->sve_vl <= 2048 && spec.realm->sve_vl % 128 == 0);
+    require(spec.realm->pmu_counters <= 31);
+    require(spec.realm->breakpoints >= 2 && spec.realm->breakpoints <= 64);
+    require(spec.realm->watchpoints >= 2 && spec.realm->watchpoints <= 64);
+    require(!spec.realm->profile.empty() && spec.realm->profile.size() <= 128);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
+    ConfigOptions options;
+    options.force_realm = size % 2 != 0;
+    const std::string text = take_overrides(input, options);
+    const auto spec = rvmm::realm::parse_config(text, "no-such-folder/image.cfg", options);
+    const auto again = rvmm::realm::parse_config(text, "no-such-folder/image.cfg", options);
+    require(spec.has_value() == again.has_value());
+    if (spec) {
+        require(*spec == *again);
+        check_ranges(*spec);
+        require(spec->realm.has_value() || !options.force_realm);
+    } else {
+        const std::string& message = spec.error().message();
+        require(message == again.error().message());
+        require(!message.empty() && message.find('\n') == std::string::npos);
+        require(message.starts_with("no-such-folder/image.cfg:") || message.starts_with("--set "));
+        require(spec.error().stage() != rvmm::Stage::kInternal);
+    }
+    return 0;
+}

@@ -1,0 +1,15 @@
+#!/bin/bash
+# Boots one lab, runs suite.sh in it, and brings the results back to $RVMM_LAB_OUT.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+rm -rf "$RVMM_LAB_OUT"
+mkdir -p "$RVMM_LAB_OUT"
+puts=()
+for file in hello convert.bin rsi_probe.bin vmlinuz linux.cpio \
+            hello.cfg hello-vm.cfg convert.cfg rsi_probe.cfg linux.cfg linux-vm.cfg; do
+    puts+=(--put "$RVMM_GUESTS/$file")
+done
+"$RVMM" lab run "${puts[@]}" --put "$here/suite.sh" \
+    --get /job/results:"$RVMM_LAB_OUT/results" \
+    --get /job/rsi_probe.out:"$RVMM_LAB_OUT/rsi_probe.out" \
+    -- env RVMM_SOAK="${RVMM_SOAK:-0}" RVMM_LAB_CASES="${RVMM_LAB_CASES:-}" sh /job/suite.sh </dev/null

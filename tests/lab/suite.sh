@@ -1,0 +1,209 @@
+#!/bin/sh
+# Runs inside the lab, in one boot: every case launches something real with the arm64 rvmm and says
+# "ok NAME" or "FAIL NAME: why" in /job/results. RVMM_SOAK=1 runs every count in full.
+# Facts worth keeping are printed as "measured: ..." lines.
+
+cd /job || exit 1
+results=/job/results
+: >"$results"
+soak=${RVMM_SOAK:-0}
+count() { if [ "$soak" = 1 ]; then echo "$1"; else echo "$2"; fi; }
+
+ok() { echo "ok $1" | tee -a "$results"; }
+bad() {
+    echo "FAIL $1: $2" | tee -a "$results"
+    echo "--- output of $1"
+    tail -n 60 "$1.out" "$1.err" 2>/dev/null
+    echo "---"
+}
+
+# launch NAME EXPECTED_CODE ARGS...: output in NAME.out and NAME.err (CR removed), seconds in $took.
+launch() {
+    name=$1 expected=$2
+    shift 2
+    before=$(cut -d' ' -f1 /proc/uptime)
+    rvmm run "$@" >"$name.raw" 2>"$name.err" </dev/null
+    code=$?
+    after=$(cut -d' ' -f1 /proc/uptime)
+    took=$(awk "BEGIN { print $after - $before }")
+    tr -d '\r' <"$name.raw" >"$name.out"
+    if [ "$code" != "$expected" ]; then
+        bad "$name" "exit code $code, expected $expected"
+        return 1
+    fi
+}
+# has NAME LINE...: every LINE is a line of NAME's output.
+has() {
+    name=$1
+    shift
+    for line in "$@"; do
+        grep -qxF -e "$line" "$name.out" || { bad "$name" "no line: $line"; return 1; }
+    done
+}
+says() { grep -qF -e "$2" "$1.err" || { bad "$1" "does not say: $2"; return 1; }; }
+
+hello_lines() {
+    has "$1" 'hello: RSI version 1.1' 'hello: shared page does not show private content: ok' \
+        'hello: printed by the host from a shared page' 'hello: unshared page reads zero: ok'
+}
+
+case_hello() {
+    launch hello 0 hello.cfg --report hello.json || return
+    hello_lines hello || return
+    has hello 'hello: 1 of 1 CPUs, MPIDRs ok' 'hello: ipa_bits 40, hash sha-256' || return
+    says hello 'EMULATED realm' || return
+    rim=$(sed -n 's/^hello: RIM //p' hello.out)
+    grep -qF "\"rim\":\"$rim\"" hello.json || { bad hello "report and guest differ about the RIM"; return; }
+    grep -qF '"emulated":true' hello.json || { bad hello "the report does not say emulated"; return; }
+    # REM' = SHA-256(32 zero bytes || bytes 0 to 31)
+    rem=$( (head -c 32 /dev/zero
+            i=0; while [ $i -lt 32 ]; do printf "\\$(printf %03o $i)"; i=$((i + 1)); done) |
+           sha256sum | cut -d' ' -f1)
+    has hello "hello: REM 1 extended $rem" || return
+    echo "measured: hello in a running lab host: $took s"
+    ok hello
+}
+
+case_hello_cpus() {
+    launch "hello_cpus_$1" 0 hello.cfg --set "machine.vcpus=$1" || return
+    has "hello_cpus_$1" "hello: $1 of $1 CPUs, MPIDRs ok" && ok "hello_cpus_$1"
+}
+
+case_hello_hash() {
+    launch hello_sha512 0 hello.cfg --set realm.profile=emulated --set realm.hash=sha512 \
+        --set realm.ipa_bits=34 || return
+    has hello_sha512 'hello: ipa_bits 34, hash sha-512' && ok hello_sha512
+}
+
+case_hello_vm() {
+    launch hello_vm 0 hello-vm.cfg || return
+    has hello_vm 'hello: no RSI, an ordinary VM' 'hello: printed by the host' && ok hello_vm
+}
+
+case_endings() {
+    launch end_status 7 hello.cfg --set boot.cmdline=status=7 || return
+    launch end_off 0 hello.cfg --set boot.cmdline=off || return
+    launch end_reset 80 hello.cfg --set boot.cmdline=reset || return
+    launch end_badmmio 0 hello.cfg --set boot.cmdline=badmmio || return
+    has end_badmmio 'hello: an unmapped device reads 0x0' || return
+    ok endings
+}
+
+case_signals() {
+    for signal in TERM INT HUP; do
+        rvmm run hello.cfg --set boot.cmdline=spin >signals.out 2>signals.err </dev/null &
+        pid=$!
+        sleep 2
+        kill -$signal $pid
+        wait $pid
+        code=$?
+        case $signal in TERM) want=143 ;; INT) want=130 ;; HUP) want=129 ;; esac
+        [ $code = $want ] || { bad signals "SIG$signal gave $code, expected $want"; return; }
+    done
+    # A guest that waits in WFI is inside KVM_RUN all the time: the kick has to reach it.
+    rvmm run hello.cfg --set boot.cmdline=wfi --set machine.vcpus=4 >signals.out 2>signals.err </dev/null &
+    pid=$!
+    sleep 2
+    kill -TERM $pid
+    wait $pid
+    code=$?
+    [ $code = 143 ] || { bad signals "WFI guest: $code"; return; }
+    ok signals
+}
+
+case_pipe() {
+    # The reader goes away: no crash, no hang.
+    rvmm run hello.cfg 2>pipe.err </dev/null | head -n 1 >pipe.out
+    grep -q hello pipe.out && ok pipe || bad pipe "no output"
+}
+
+case_convert() {
+    launch convert_all 0 convert.cfg --set "boot.cmdline=all=$(count 100 10)" || return
+    grep 'conversions of' convert_all.out | sed 's/^/measured: /'
+    grep -q "convert: $(count 100 10) conversions of .* ok" convert_all.out ||
+        { bad convert_all 'no ok line'; return; }
+    ok convert_all
+}
+case_pages() {
+    pages=$(count 20000 4000)
+    launch convert_pages 0 convert.cfg --set "boot.cmdline=pages=$pages" || return
+    grep 'alternate pages' convert_pages.out | sed 's/^/measured: /'
+    grep -q "convert: $pages alternate pages ok" convert_pages.out ||
+        { bad convert_pages 'no ok line'; return; }
+    ok convert_pages
+}
+
+case_probe() {
+    launch rsi_probe 0 rsi_probe.cfg || return
+    grep -c PROBE rsi_probe.out | sed 's/^/measured: probe lines: /'
+    ok rsi_probe
+}
+
+# What a machine that has been left alone looks like: our processes, and files in the usual places.
+leftovers() {
+    ps -o args | grep -c '[r]vmm run'
+    ls /tmp /run /dev/shm 2>/dev/null
+    ls /job | grep -vE '^(launches|results)'
+    grep -c memfd:rvmm /proc/[0-9]*/maps 2>/dev/null | grep -v ':0$'
+    wc -l </proc/net/unix
+}
+case_launches() {
+    n=$(count 100 10)
+    leftovers >/tmp/.before
+    mv /tmp/.before /root/before
+    i=0
+    started=$(cut -d' ' -f1 /proc/uptime)
+    while [ $i -lt "$n" ]; do
+        i=$((i + 1))
+        rvmm run hello.cfg >launches.out 2>launches.err </dev/null ||
+            { bad launches "launch $i of $n: exit code $?"; return; }
+    done
+    ended=$(cut -d' ' -f1 /proc/uptime)
+    leftovers >/root/after
+    cmp -s /root/before /root/after || { diff /root/before /root/after; bad launches 'left something'; return; }
+    echo "measured: $n launches of hello: $(awk "BEGIN { print ($ended - $started) / $n }") s each"
+    ok launches
+}
+
+case_not_allowed() {
+    launch not_allowed 77 hello.cfg --set 'host.allow=["cca"]' || return
+    says not_allowed 'CCA' || return
+    says not_allowed '--emulate' || return
+    launch not_allowed 69 hello.cfg --host cca || return
+    ok not_allowed
+}
+
+case_linux() {
+    launch linux_realm 0 linux.cfg --report linux_realm.json || return
+    has linux_realm 'RME: Using RSI version 1.0' 'cpus: 2 online' 'tsm provider: arm_cca_guest' || return
+    realm_init=$(sed -n 's/^init: uptime //p' linux_realm.out)
+    realm_total=$took
+    launch linux_vm 0 linux-vm.cfg || return
+    has linux_vm 'realm: no' 'cpus: 2 online' || return
+    vm_init=$(sed -n 's/^init: uptime //p' linux_vm.out)
+    awk "BEGIN { printf \"measured: Linux to init: realm %s s, ordinary VM %s s, ratio %.2f\n\", \
+        $realm_init, $vm_init, $realm_init / $vm_init }"
+    echo "measured: Linux from launch to exit: realm $realm_total s, ordinary VM $took s"
+    grep -o '"memory":{[^}]*}' linux_realm.json | sed 's/^/measured: Linux realm: /'
+    ok linux
+}
+
+case_doctor() {
+    rvmm doctor --json >doctor.out 2>doctor.err
+    grep -qF '"emulated":true' doctor.out && grep -qF '"cca":false' doctor.out && ok doctor ||
+        bad doctor 'wrong diagnosis'
+}
+
+all="hello hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings signals pipe
+convert_all convert_pages rsi_probe launches not_allowed doctor linux"
+for case in ${RVMM_LAB_CASES:-$all}; do
+    case $case in
+        hello_cpus_*) case_hello_cpus "${case#hello_cpus_}" ;;
+        hello_sha512) case_hello_hash ;;
+        convert_all) case_convert ;;
+        convert_pages) case_pages ;;
+        rsi_probe) case_probe ;;
+        *) "case_$case" ;;
+    esac
+done
+exit 0

@@ -1,0 +1,85 @@
+#include "realm/layout/board.hpp"
+
+#include <gtest/gtest.h>
+
+#include "realm/image_builder.hpp"
+
+namespace rvmm::realm {
+namespace {
+
+constexpr std::uint64_t kMiB = 1ULL << 20;
+constexpr std::uint64_t kGiB = 1ULL << 30;
+
+TEST(Board, Realm_HasTheMemoryMap) {
+    const auto board = make_board(test::realm_spec(512 * kMiB, 2));
+    ASSERT_TRUE(board) << board.error().message();
+    EXPECT_EQ(board->ram, *IpaRange::make(Ipa{0x8000'0000}, 512 * kMiB));
+    EXPECT_EQ(board->gic.distributor, *IpaRange::make(Ipa{0x3fff'0000}, 0x1'0000));
+    EXPECT_EQ(board->gic.redistributors, *IpaRange::make(Ipa{0x3ffb'0000}, 0x4'0000));
+    EXPECT_EQ(board->gic.its, *IpaRange::make(Ipa{0x3ff9'0000}, 0x2'0000));
+    EXPECT_EQ(board->psci, PsciConduit::kSmc);
+    ASSERT_EQ(board->devices.size(), 1U);
+    EXPECT_EQ(board->devices[0].registers, *IpaRange::make(Ipa{0x0100'0000}, 8));
+    EXPECT_EQ(board->devices[0].spi, 0U);
+    EXPECT_EQ(board->spi_count % 32, 0U);
+}
+
+TEST(Board, OrdinaryVm_UsesHvc) {
+    const auto board = make_board(test::vm_spec(512 * kMiB));
+    ASSERT_TRUE(board);
+    EXPECT_EQ(board->psci, PsciConduit::kHvc);
+}
+
+TEST(Board, ManyVcpus_HaveKvmsAffinities) {
+    const auto board = make_board(test::realm_spec(512 * kMiB, kMaxVcpus));
+    ASSERT_TRUE(board);
+    ASSERT_EQ(board->cpus.size(), kMaxVcpus);
+    EXPECT_EQ(board->cpus[15].mpidr, 0xfU);
+    EXPECT_EQ(board->cpus[16].mpidr, 0x100U);
+    EXPECT_EQ(board->cpus[511].mpidr, 0x1f0fU);
+    EXPECT_FALSE(board->gic.its.overlaps(board->devices[0].registers));
+    EXPECT_EQ(board->gic.its.top(), board->gic.redistributors.base());
+    EXPECT_EQ(board->gic.redistributors.top(), board->gic.distributor.base());
+}
+
+TEST(Board, RamThatDoesNotFit_IsRefusedWithWhatWouldDo) {
+    struct Case {
+        std::uint64_t memory;
+        unsigned ipa_bits;  // 0: an ordinary VM
+        std::string_view message;
+    };
+    static constexpr Case kCases[] = {
+        {512 * kMiB, 32,
+         "machine.memory 512M does not fit realm.ipa_bits 32: RAM starts at 2G, the protected "
+         "half ends at 2G; ipa_bits must be at least 33"},
+        {2 * kGiB + 2 * kMiB, 33,
+         "machine.memory 2050M does not fit realm.ipa_bits 33: RAM starts at 2G, the protected "
+         "half ends at 4G; ipa_bits must be at least 34"},
+        {512 * kGiB, 40,
+         "machine.memory 512G does not fit realm.ipa_bits 40: RAM starts at 2G, the protected "
+         "half ends at 512G; ipa_bits must be at least 41"},
+        {1024 * kGiB, 0,
+         "machine.memory 1T does not fit an ordinary VM: RAM starts at 2G, addresses end at 1T"},
+    };
+    for (const Case& test : kCases) {
+        RealmSpec spec = test::vm_spec(test.memory);
+        if (test.ipa_bits != 0) spec.realm = RealmParameters{.ipa_bits = test.ipa_bits};
+        const auto board = make_board(spec);
+        ASSERT_FALSE(board) << test.message;
+        EXPECT_EQ(board.error().stage(), Stage::kConfig);
+        EXPECT_EQ(board.error().message(), test.message);
+    }
+}
+
+TEST(Board, RamThatJustFits_IsAccepted) {
+    RealmSpec spec = test::realm_spec(2 * kGiB);
+    spec.realm->ipa_bits = 33;
+    EXPECT_TRUE(make_board(spec));
+    spec = test::realm_spec(kMaxMemory);
+    spec.realm->ipa_bits = 48;
+    EXPECT_TRUE(make_board(spec));
+    EXPECT_TRUE(make_board(test::vm_spec(1022 * kGiB)));
+}
+
+}  // namespace
+}  // namespace rvmm::realm

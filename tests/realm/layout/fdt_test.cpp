@@ -1,0 +1,61 @@
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "measure/hash.hpp"
+#include "realm/image_builder.hpp"
+#include "realm/layout/dts_dump.hpp"
+#include "realm/layout/guest_layout.hpp"
+
+namespace rvmm::realm {
+namespace {
+
+std::string golden(const char* name) {
+    std::ifstream file(std::string(RVMM_TEST_DATA "/fdt/") + name);
+    EXPECT_TRUE(file) << name;
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+Bytes fdt_of(const RealmSpec& spec, const std::optional<IpaRange>& initrd) {
+    const auto board = make_board(spec);
+    EXPECT_TRUE(board);
+    auto fdt = make_fdt(spec, *board, initrd);
+    EXPECT_TRUE(fdt) << fdt.error().message();
+    return fdt ? *std::move(fdt) : Bytes();
+}
+
+Bytes realm_fdt() {
+    RealmSpec spec = test::realm_spec(512ULL << 20, 2);
+    spec.boot.cmdline = "console=ttyS0 swiotlb=8192";
+    return fdt_of(spec, IpaRange::make(Ipa{0x8fcf'f000}, 0x10'0123));
+}
+
+// The golden files are hand-checked text; nothing writes them anew.
+TEST(Fdt, Realm2Cpu_IsTheGoldenTree) {
+    EXPECT_EQ(test::dump_dts(realm_fdt()), golden("realm-2cpu.dts"));
+}
+
+TEST(Fdt, Vm17Cpu_IsTheGoldenTree) {
+    EXPECT_EQ(test::dump_dts(fdt_of(test::vm_spec(8ULL << 30, 17), {})), golden("vm-17cpu.dts"));
+}
+
+// Every byte is measured, those that the text does not show too.
+TEST(Fdt, Realm2Cpu_HasTheSameBytesEverywhere) {
+    const auto digest = measure::digest(measure::Hash::kSha256, {realm_fdt()});
+    ASSERT_TRUE(digest);
+    EXPECT_EQ(to_hex(*digest), "12458a11c6494a13da1bc8bec7263d14e612a3580415c0ed2b991de8ead0d62d");
+}
+
+TEST(Fdt, LargestMachine_FitsItsRegion) {
+    RealmSpec spec = test::realm_spec(512ULL << 20, kMaxVcpus);
+    spec.boot.cmdline = std::string(2047, 'x');
+    const Bytes fdt = fdt_of(spec, IpaRange());
+    EXPECT_GT(fdt.size(), 40'000U);
+    EXPECT_LT(fdt.size(), 2U << 20);
+}
+
+}  // namespace
+}  // namespace rvmm::realm
