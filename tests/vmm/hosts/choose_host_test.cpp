@@ -68,15 +68,15 @@ TEST(ChooseHost, SmcUndefined_FallsBackToTheLab) {
 
 TEST(ChooseHost, EmulateFlag_AllowsBoth) {
     const auto spec = realm_for({HostKind::kCca});
-    EXPECT_EQ(*choose_host(spec, {.emulate = true}, no_cca()), RunsOn::kEmulated);
-    EXPECT_EQ(*choose_host(spec, {.emulate = true}, laptop()), RunsOn::kLab);
+    EXPECT_EQ(*choose_host(spec, {true, std::nullopt}, no_cca()), RunsOn::kEmulated);
+    EXPECT_EQ(*choose_host(spec, {true, std::nullopt}, laptop()), RunsOn::kLab);
 }
 
 TEST(ChooseHost, NamedHost_IsThatOneOrNone) {
     const auto spec = realm_for({HostKind::kCca});
-    EXPECT_EQ(*choose_host(spec, {.host = HostKind::kLab}, everything()), RunsOn::kLab);
-    EXPECT_EQ(*choose_host(spec, {.host = HostKind::kEmulated}, no_cca()), RunsOn::kEmulated);
-    const auto cca = choose_host(spec, {.emulate = true, .host = HostKind::kCca}, no_cca());
+    EXPECT_EQ(*choose_host(spec, {false, HostKind::kLab}, everything()), RunsOn::kLab);
+    EXPECT_EQ(*choose_host(spec, {false, HostKind::kEmulated}, no_cca()), RunsOn::kEmulated);
+    const auto cca = choose_host(spec, {true, HostKind::kCca}, no_cca());
     ASSERT_FALSE(cca);
     EXPECT_EQ(cca.error().stage(), Stage::kHostCannot);
     EXPECT_NE(cca.error().message().find(kBroken), std::string::npos);
@@ -86,8 +86,8 @@ TEST(ChooseHost, OrdinaryVm_NeedsNoPermission) {
     const realm::RealmSpec spec;
     EXPECT_EQ(*choose_host(spec, {}, no_cca()), RunsOn::kLocalVm);
     EXPECT_EQ(*choose_host(spec, {}, laptop()), RunsOn::kLab);
-    EXPECT_EQ(*choose_host(spec, {.host = HostKind::kLab}, no_cca()), RunsOn::kLab);
-    EXPECT_EQ(choose_host(spec, {.host = HostKind::kCca}, everything()).error().stage(),
+    EXPECT_EQ(*choose_host(spec, {false, HostKind::kLab}, no_cca()), RunsOn::kLab);
+    EXPECT_EQ(choose_host(spec, {false, HostKind::kCca}, everything()).error().stage(),
               Stage::kUsage);
     EXPECT_EQ(choose_host(spec, {}, bare_laptop()).error().stage(), Stage::kHostCannot);
 }

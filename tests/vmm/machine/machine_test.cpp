@@ -262,7 +262,9 @@ TEST_F(MachineTest, EveryFailingCall_IsHandled) {
         const auto report = launch(realm);
         EXPECT_EQ(fake_->open_descriptors(), 0u) << "call " << n;
         succeeded = report && report->outcome.exit_code() == 0;
-        if (!report) EXPECT_FALSE(report.error().message().empty());
+        if (!report) {
+            EXPECT_FALSE(report.error().message().empty());
+        }
     }
     EXPECT_TRUE(succeeded);
     EXPECT_GT(n, 30);
