@@ -15,15 +15,17 @@
 namespace {
 
 int run(int argc, char** argv) {
-    CLI::App app("rvmm launches Arm CCA realms: on CCA hardware, emulated on any arm64 KVM, or in a "
-                 "lab on any machine.",
-                 "rvmm");
+    CLI::App app(
+        "rvmm launches Arm CCA realms: on CCA hardware, emulated on any arm64 KVM, or in a "
+        "lab on any machine.",
+        "rvmm");
     app.set_version_flag("--version", std::string("rvmm ") + std::string(rvmm::kVersion));
     app.require_subcommand(1);
-    app.footer("Examples:\n"
-               "  rvmm run --realm image.cfg   launch an image as a realm\n"
-               "  rvmm doctor                  what this machine can run, and what is missing\n"
-               "  rvmm lab shell               a shell on a booted arm64 KVM host");
+    app.footer(
+        "Examples:\n"
+        "  rvmm run --realm image.cfg   launch an image as a realm\n"
+        "  rvmm doctor                  what this machine can run, and what is missing\n"
+        "  rvmm lab shell               a shell on a booted arm64 KVM host");
     rvmm::cli::CommandResult result;
     rvmm::cli::add_run_command(app, result);
     rvmm::cli::add_doctor_command(app, result);

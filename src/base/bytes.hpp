@@ -21,7 +21,8 @@ inline ByteSpan as_bytes(std::string_view text) {
     return std::as_bytes(std::span(text.data(), text.size()));
 }
 
-/// Loads an unsigned little-endian integer from the front of `bytes`, which holds at least sizeof(T).
+/// Loads an unsigned little-endian integer from the front of `bytes`, which holds at least
+/// sizeof(T).
 template <std::unsigned_integral T>
 constexpr T load_le(ByteSpan bytes) {
     T value = 0;

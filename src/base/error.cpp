@@ -6,15 +6,24 @@ namespace rvmm {
 
 std::string_view to_string(Stage stage) {
     switch (stage) {
-        case Stage::kUsage: return "usage";
-        case Stage::kConfig: return "config";
-        case Stage::kImage: return "image";
-        case Stage::kHostCannot: return "host-cannot";
-        case Stage::kHostNotAllowed: return "host-not-allowed";
-        case Stage::kMeasurement: return "measurement";
-        case Stage::kLaunch: return "launch";
-        case Stage::kGuest: return "guest";
-        case Stage::kInternal: return "internal";
+        case Stage::kUsage:
+            return "usage";
+        case Stage::kConfig:
+            return "config";
+        case Stage::kImage:
+            return "image";
+        case Stage::kHostCannot:
+            return "host-cannot";
+        case Stage::kHostNotAllowed:
+            return "host-not-allowed";
+        case Stage::kMeasurement:
+            return "measurement";
+        case Stage::kLaunch:
+            return "launch";
+        case Stage::kGuest:
+            return "guest";
+        case Stage::kInternal:
+            return "internal";
     }
     return "internal";
 }

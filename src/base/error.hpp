@@ -84,14 +84,14 @@ std::unexpected<Error> fail_errno(Stage stage, int error_number, fmt::format_str
 #define RVMM_TRY(declaration, expression) \
     RVMM_TRY_IMPL_(RVMM_CONCAT(rvmm_try_, __LINE__), declaration, expression)
 // A declaration cannot stand in parentheses.
-#define RVMM_TRY_IMPL_(temporary, declaration, expression)                    \
-    auto temporary = (expression);                                            \
-    if (!(temporary)) return std::unexpected(std::move(temporary).error());   \
+#define RVMM_TRY_IMPL_(temporary, declaration, expression)                  \
+    auto temporary = (expression);                                          \
+    if (!(temporary)) return std::unexpected(std::move(temporary).error()); \
     declaration = *std::move(temporary) /* NOLINT(bugprone-macro-parentheses) */
 
 /// `RVMM_CHECK(step());` for a Result<void>: returns its Error from this function.
-#define RVMM_CHECK(expression)                                          \
-    do {                                                                \
-        if (auto rvmm_check_ = (expression); !rvmm_check_)              \
-            return std::unexpected(std::move(rvmm_check_).error());     \
+#define RVMM_CHECK(expression)                                      \
+    do {                                                            \
+        if (auto rvmm_check_ = (expression); !rvmm_check_)          \
+            return std::unexpected(std::move(rvmm_check_).error()); \
     } while (false)

@@ -1,10 +1,10 @@
 #include "base/file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 namespace rvmm {
 namespace {
@@ -25,8 +25,7 @@ bool same_version(const struct stat& a, const struct stat& b) {
 
 Result<UniqueFd> open_regular(std::string_view role, const std::filesystem::path& path) {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!fd)
-        return fail_errno(Stage::kImage, errno, "cannot open {} {}", role, path.native());
+    if (!fd) return fail_errno(Stage::kImage, errno, "cannot open {} {}", role, path.native());
     struct stat status = {};
     if (::fstat(fd.get(), &status) != 0)
         return fail_errno(Stage::kImage, errno, "cannot stat {} {}", role, path.native());
@@ -48,8 +47,8 @@ Result<Bytes> read_open_file(std::string_view role, const std::filesystem::path&
     Bytes bytes(size);
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const ssize_t n = ::pread(fd, bytes.data() + done, bytes.size() - done,
-                                  static_cast<off_t>(done));
+        const ssize_t n =
+            ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0)
             return fail_errno(Stage::kImage, errno, "cannot read {} {}", role, path.native());

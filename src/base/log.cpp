@@ -1,8 +1,8 @@
 #include "base/log.hpp"
 
-#include <unistd.h>
-
 #include <string>
+
+#include <unistd.h>
 
 #include "base/file.hpp"
 
@@ -21,8 +21,12 @@ void print_line(std::string_view colour, std::string_view label, std::string_vie
 
 }  // namespace
 
-void print_note(std::string_view text) { print_line("", "", text); }
-void print_warning(std::string_view text) { print_line("\033[33m", "warning: ", text); }
+void print_note(std::string_view text) {
+    print_line("", "", text);
+}
+void print_warning(std::string_view text) {
+    print_line("\033[33m", "warning: ", text);
+}
 
 void print_error(const Error& error) {
     print_line("\033[31m", "error: ", error.message());

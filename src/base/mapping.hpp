@@ -1,11 +1,11 @@
 // An owned memory mapping.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+
+#include <sys/mman.h>
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"

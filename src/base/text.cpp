@@ -34,7 +34,8 @@ std::optional<std::string_view> nearest(std::string_view wrong,
     if (wrong.size() > 64) return best;
     for (const std::string_view name : names) {
         const std::size_t distance = edit_distance(wrong, name);
-        const std::size_t tolerated = std::max<std::size_t>(1, std::max(wrong.size(), name.size()) / 3);
+        const std::size_t tolerated =
+            std::max<std::size_t>(1, std::max(wrong.size(), name.size()) / 3);
         if (distance <= tolerated && distance < best_distance) {
             best = name;
             best_distance = distance;
@@ -51,7 +52,9 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     unsigned shift = 0;
     if (!unit.empty()) {
         static constexpr std::string_view kUnits = "KMGT";
-        const auto upper = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; };
+        const auto upper = [](char c) {
+            return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+        };
         const std::size_t power = kUnits.find(upper(unit[0]));
         if (power == std::string_view::npos) return std::nullopt;
         shift = static_cast<unsigned>(10 * (power + 1));
@@ -80,8 +83,10 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
         radix = 16;
     }
     std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, radix);
-    if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), number, radix);
+    if (error != std::errc() || end != text.data() + text.size() || text.empty())
+        return std::nullopt;
     return number;
 }
 

@@ -9,8 +9,8 @@
 
 namespace rvmm {
 
-/// The name in `names` nearest to `wrong` by edit distance, if it is near enough to be a likely typo
-/// (at most a third of the longer length, at least 1); nothing otherwise.
+/// The name in `names` nearest to `wrong` by edit distance, if it is near enough to be a likely
+/// typo (at most a third of the longer length, at least 1); nothing otherwise.
 std::optional<std::string_view> nearest(std::string_view wrong,
                                         std::span<const std::string_view> names);
 

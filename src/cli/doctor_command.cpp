@@ -1,8 +1,8 @@
 #include "cli/doctor_command.hpp"
 
-#include <unistd.h>
-
 #include <memory>
+
+#include <unistd.h>
 
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
@@ -27,8 +27,9 @@ void add_doctor_command(CLI::App& app, CommandResult& result) {
     CLI::App* command =
         app.add_subcommand("doctor", "What this machine can run, and what to do where it cannot");
     command->add_flag("--json", *json, "For scripts: one JSON document");
-    command->footer("Exit code 0 if realms can be run here in some way, 69 if not.\n\n"
-                    "Examples:\n  rvmm doctor\n  rvmm doctor --json | jq .can");
+    command->footer(
+        "Exit code 0 if realms can be run here in some way, 69 if not.\n\n"
+        "Examples:\n  rvmm doctor\n  rvmm doctor --json | jq .can");
     command->callback([json, &result] { result.value = run(*json); });
 }
 

@@ -1,10 +1,10 @@
 #include "cli/run_command.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <memory>
 #include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/file.hpp"
 #include "realm/plan/launch_plan.hpp"
@@ -24,7 +24,8 @@ struct RunOptions {
 };
 
 std::optional<realm::HostKind> host_kind(const std::string& name) {
-    for (const auto kind : {realm::HostKind::kCca, realm::HostKind::kEmulated, realm::HostKind::kLab})
+    for (const auto kind :
+         {realm::HostKind::kCca, realm::HostKind::kEmulated, realm::HostKind::kLab})
         if (to_string(kind) == name) return kind;
     return std::nullopt;
 }
@@ -67,7 +68,8 @@ Ctrl-A x ends the guest, Ctrl-A h lists the other keys. Exit codes: docs/exit-co
 
 void add_run_command(CLI::App& app, CommandResult& result) {
     auto options = std::make_shared<RunOptions>();
-    CLI::App* command = app.add_subcommand("run", "Launch an image as a realm, or as an ordinary VM");
+    CLI::App* command =
+        app.add_subcommand("run", "Launch an image as a realm, or as an ordinary VM");
     command->add_option("config", options->config, "The image's config (docs/image-cfg.md)")
         ->required();
     command->add_flag("--realm", options->parsing.force_realm,

@@ -8,8 +8,8 @@ Result<> Bus::add(IpaRange window, std::shared_ptr<Device> device) {
     if (window.empty()) return fail(Stage::kInternal, "device {} has no registers", device->name());
     for (const Entry& entry : entries_)
         if (entry.window.overlaps(window))
-            return fail(Stage::kInternal, "devices {} and {} overlap at {:#x}", entry.device->name(),
-                        device->name(), window.base().value);
+            return fail(Stage::kInternal, "devices {} and {} overlap at {:#x}",
+                        entry.device->name(), device->name(), window.base().value);
     const auto place = std::ranges::upper_bound(
         entries_, window.base(), {}, [](const Entry& entry) { return entry.window.base(); });
     entries_.insert(place, Entry{window, std::move(device)});

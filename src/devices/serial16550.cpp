@@ -5,8 +5,16 @@
 namespace rvmm::devices {
 namespace {
 
-enum Register : unsigned { kData = 0, kIer = 1, kIirFcr = 2, kLcr = 3, kMcr = 4, kLsr = 5, kMsr = 6,
-                           kScr = 7 };
+enum Register : unsigned {
+    kData = 0,
+    kIer = 1,
+    kIirFcr = 2,
+    kLcr = 3,
+    kMcr = 4,
+    kLsr = 5,
+    kMsr = 6,
+    kScr = 7
+};
 
 constexpr std::uint8_t kIerReceive = 1U << 0;
 constexpr std::uint8_t kIerTransmit = 1U << 1;
@@ -74,7 +82,8 @@ std::uint8_t Serial16550::read_register(unsigned index) {
             update_interrupt();
             return value;
         }
-        case kIer: return divisor ? divisor_high_ : interrupt_enable_;
+        case kIer:
+            return divisor ? divisor_high_ : interrupt_enable_;
         case kIirFcr: {
             const std::uint8_t cause = interrupt_identification();
             // Reading the identification acknowledges a transmitter interrupt (section 8.4).
@@ -82,15 +91,20 @@ std::uint8_t Serial16550::read_register(unsigned index) {
                 transmitter_event_ = false;
                 update_interrupt();
             }
-            return static_cast<std::uint8_t>(cause | ((fifo_control_ & kFcrEnable) ? kIirFifos : 0));
+            return static_cast<std::uint8_t>(cause |
+                                             ((fifo_control_ & kFcrEnable) ? kIirFifos : 0));
         }
-        case kLcr: return line_control_;
-        case kMcr: return modem_control_;
+        case kLcr:
+            return line_control_;
+        case kMcr:
+            return modem_control_;
         case kLsr:
             return static_cast<std::uint8_t>((input_.empty() ? 0 : kLsrDataReady) |
                                              (!held_ ? kLsrTransmitEmpty : 0));
-        case kMsr: return modem_status();
-        default: return scratch_;
+        case kMsr:
+            return modem_status();
+        default:
+            return scratch_;
     }
 }
 
@@ -98,8 +112,10 @@ void Serial16550::write_register(unsigned index, std::uint8_t value) {
     const bool divisor = (line_control_ & kLcrDivisorAccess) != 0;
     switch (index) {
         case kData:
-            if (divisor) divisor_low_ = value;
-            else transmit(value);
+            if (divisor)
+                divisor_low_ = value;
+            else
+                transmit(value);
             break;
         case kIer:
             if (divisor) {
@@ -118,10 +134,17 @@ void Serial16550::write_register(unsigned index, std::uint8_t value) {
                 ask_for_input();
             }
             break;
-        case kLcr: line_control_ = value; break;
-        case kMcr: modem_control_ = value & 0x1f; break;
-        case kScr: scratch_ = value; break;
-        default: break;  // LSR and MSR are read only
+        case kLcr:
+            line_control_ = value;
+            break;
+        case kMcr:
+            modem_control_ = value & 0x1f;
+            break;
+        case kScr:
+            scratch_ = value;
+            break;
+        default:
+            break;  // LSR and MSR are read only
     }
     update_interrupt();
 }

@@ -1,5 +1,5 @@
-// The only memory of a guest that devices and host calls can reach: what the guest has shared. In an
-// ordinary VM that is all of it.
+// The only memory of a guest that devices and host calls can reach: what the guest has shared. In
+// an ordinary VM that is all of it.
 #pragma once
 
 #include "base/address.hpp"

@@ -1,19 +1,20 @@
 #include "base/file.hpp"
 
+#include <fstream>
+
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fstream>
 
 namespace rvmm {
 namespace {
 
 class FileTest : public ::testing::Test {
   protected:
-    FileTest() : dir_(std::filesystem::path(::testing::TempDir()) /
-                      ("rvmm-file-" + std::to_string(::getpid()))) {
+    FileTest()
+        : dir_(std::filesystem::path(::testing::TempDir()) /
+               ("rvmm-file-" + std::to_string(::getpid()))) {
         std::filesystem::create_directories(dir_);
     }
     ~FileTest() override { std::filesystem::remove_all(dir_); }
@@ -42,8 +43,9 @@ TEST_F(FileTest, ReadFile_RefusesWhatIsNoFile) {
               std::string::npos);
     EXPECT_NE(read_file("initrd", "/dev/zero", 100).error().message().find("is a device"),
               std::string::npos);
-    EXPECT_NE(read_file("initrd", write("big", "0123456789"), 9).error().message().find("too large"),
-              std::string::npos);
+    EXPECT_NE(
+        read_file("initrd", write("big", "0123456789"), 9).error().message().find("too large"),
+        std::string::npos);
 }
 
 TEST_F(FileTest, ReadOpenFile_ThatShrankIsAnError) {

@@ -1,8 +1,8 @@
 #include "base/text.hpp"
 
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 namespace rvmm {
 namespace {
@@ -16,8 +16,8 @@ TEST(ParseSize, Units_AreBinary) {
 }
 
 TEST(ParseSize, Nonsense_IsNothing) {
-    for (const char* text : {"", "M", "1X", "1 M", "-1", "1.5G", "1MM", "99999999999999999999", "16777216T",
-                             "0x10"})
+    for (const char* text :
+         {"", "M", "1X", "1 M", "-1", "1.5G", "1MM", "99999999999999999999", "16777216T", "0x10"})
         EXPECT_FALSE(parse_size(text)) << text;
 }
 
@@ -38,7 +38,8 @@ TEST(Nearest, Typo_FindsKey) {
 TEST(ParseUnsigned, DecimalAndHex) {
     EXPECT_EQ(parse_unsigned("42"), 42u);
     EXPECT_EQ(parse_unsigned("0xff"), 255u);
-    for (const char* text : {"", "0x", "12a", "-1", "+1", " 1"}) EXPECT_FALSE(parse_unsigned(text)) << text;
+    for (const char* text : {"", "0x", "12a", "-1", "+1", " 1"})
+        EXPECT_FALSE(parse_unsigned(text)) << text;
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #include "devices/serial16550.hpp"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace rvmm::devices {
 namespace {

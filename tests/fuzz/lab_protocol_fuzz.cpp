@@ -19,24 +19,45 @@ void check(const AgentMessage& message) {
         if (file->content.size() > kMaxCollectedFile) std::abort();
 }
 
-}  // namespace
+/// A whole conversation with some of its bytes changed, as `edits` say: position, position, byte.
+std::string edited_conversation(ByteSpan edits) {
+    std::string text = encode(AgentMessage(HelloMessage{1})) +
+                       encode(AgentMessage(ExitedMessage{2, false, 3, 4})) +
+                       encode(AgentMessage(FileMessage{0, Bytes(20, std::byte{'f'})})) +
+                       encode(AgentMessage(MissingMessage{1, "why"})) +
+                       encode(AgentMessage(ByeMessage{}));
+    for (; edits.size() >= 3; edits = edits.subspan(3))
+        text[load_le<std::uint16_t>(edits) % text.size()] = static_cast<char>(edits[2]);
+    return text;
+}
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size == 0) return 0;
-    // The first byte decides in what pieces the rest arrives.
-    const std::size_t step = std::size_t{1} + data[0];
-    ByteSpan rest = std::as_bytes(std::span(data + 1, size - 1));
+/// Reads `bytes` in pieces of `step`.
+void read_all(ByteSpan bytes, std::size_t step) {
     AgentMessageReader reader;
-    while (!rest.empty()) {
-        const ByteSpan piece = rest.first(std::min(step, rest.size()));
-        rest = rest.subspan(piece.size());
+    while (!bytes.empty()) {
+        const ByteSpan piece = bytes.first(std::min(step, bytes.size()));
+        bytes = bytes.subspan(piece.size());
         reader.push(piece);
         while (true) {
             const auto message = reader.next();
-            if (!message) return 0;
+            if (!message) return;
             if (!*message) break;
             check(**message);
         }
     }
+}
+
+}  // namespace
+
+// The first byte: whether the rest is edits or the conversation itself, and in what pieces it
+// comes.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const ByteSpan rest = std::as_bytes(std::span(data + 1, size - 1));
+    const std::size_t step = std::size_t{1} + data[0] / 2;
+    if (data[0] % 2 == 0)
+        read_all(rest, step);
+    else
+        read_all(as_bytes(edited_conversation(rest)), step);
     return 0;
 }

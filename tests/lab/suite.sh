@@ -71,7 +71,9 @@ case_hello_cpus() {
 
 case_hello_hash() {
     launch hello_sha512 0 hello.cfg --set realm.profile=emulated --set realm.hash=sha512 \
-        --set realm.ipa_bits=34 || return
+        --set realm.ipa_bits=34 --set realm.breakpoints=9 --set realm.sve_vl=256 || return
+    says hello_sha512 'measured, but not imposed' || return
+    [ "$(grep -c 'not imposed' hello_sha512.err)" = 1 ] || { bad hello_sha512 'more than one warning'; return; }
     has hello_sha512 'hello: ipa_bits 34, hash sha-512' && ok hello_sha512
 }
 

@@ -1,10 +1,5 @@
 #include "vmm/fake_kvm.hpp"
 
-#include <gtest/gtest.h>
-#include <fcntl.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -12,11 +7,18 @@
 #include <cstring>
 #include <thread>
 
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 namespace rvmm::vmm {
 namespace {
 
 constexpr std::uint64_t kCore = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE;
-constexpr std::uint64_t x_id(unsigned n) { return kCore | (offsetof(kvm_regs, regs.regs) / 4 + 2 * n); }
+constexpr std::uint64_t x_id(unsigned n) {
+    return kCore | (offsetof(kvm_regs, regs.regs) / 4 + 2 * n);
+}
 constexpr std::uint64_t kPc = kCore | (offsetof(kvm_regs, regs.pc) / 4);
 constexpr std::uint64_t kMpidr = ARM64_SYS_REG(3, 0, 0, 0, 5);
 constexpr std::size_t kRunSize = 4096;
@@ -32,8 +34,12 @@ std::uint64_t FakeKvm::Vcpu::x(unsigned number) const {
     const auto found = registers.find(x_id(number));
     return found == registers.end() ? 0 : found->second;
 }
-void FakeKvm::Vcpu::set_x(unsigned number, std::uint64_t value) { registers[x_id(number)] = value; }
-std::uint64_t FakeKvm::Vcpu::pc() const { return registers.contains(kPc) ? registers.at(kPc) : 0; }
+void FakeKvm::Vcpu::set_x(unsigned number, std::uint64_t value) {
+    registers[x_id(number)] = value;
+}
+std::uint64_t FakeKvm::Vcpu::pc() const {
+    return registers.contains(kPc) ? registers.at(kPc) : 0;
+}
 
 FakeKvm::FakeKvm() = default;
 FakeKvm::~FakeKvm() = default;
@@ -62,8 +68,10 @@ long FakeKvm::ioctl(int fd, unsigned long request, std::uintptr_t argument) {
     if (calls_++ == failing_call_) return -failure_;
     const Object object = objects_.at(fd);
     switch (object.kind) {
-        case Kind::kVm: return vm_ioctl(request, argument);
-        case Kind::kDevice: return device_ioctl(request, argument);
+        case Kind::kVm:
+            return vm_ioctl(request, argument);
+        case Kind::kDevice:
+            return device_ioctl(request, argument);
         case Kind::kVcpu: {
             Vcpu& vcpu = vcpus_.at(object.id);
             if (request != KVM_RUN) return vcpu_ioctl(vcpu, request, argument);
@@ -71,17 +79,23 @@ long FakeKvm::ioctl(int fd, unsigned long request, std::uintptr_t argument) {
             lock.unlock();
             return run(vcpu);
         }
-        case Kind::kSystem: break;
+        case Kind::kSystem:
+            break;
     }
     switch (request) {
-        case KVM_GET_API_VERSION: return KVM_API_VERSION;
-        case KVM_GET_VCPU_MMAP_SIZE: return kRunSize;
-        case KVM_CHECK_EXTENSION: return argument == KVM_CAP_ARM_VM_IPA_SIZE ? ipa_bits : 0;
+        case KVM_GET_API_VERSION:
+            return KVM_API_VERSION;
+        case KVM_GET_VCPU_MMAP_SIZE:
+            return kRunSize;
+        case KVM_CHECK_EXTENSION:
+            return argument == KVM_CAP_ARM_VM_IPA_SIZE ? ipa_bits : 0;
         case KVM_CREATE_VM:
             vm_types.push_back(argument);
             if ((argument & ~std::uint64_t{0xff}) != 0 || argument > ipa_bits) return -EINVAL;
             return make({Kind::kVm});
-        default: ADD_FAILURE() << "unknown ioctl on /dev/kvm: " << request; return -ENOTTY;
+        default:
+            ADD_FAILURE() << "unknown ioctl on /dev/kvm: " << request;
+            return -ENOTTY;
     }
 }
 
@@ -89,8 +103,8 @@ long FakeKvm::vm_ioctl(unsigned long request, std::uintptr_t argument) {
     switch (request) {
         case KVM_SET_USER_MEMORY_REGION: {
             const auto& region = at<kvm_userspace_memory_region>(argument);
-            const std::uint64_t all = region.guest_phys_addr | region.memory_size |
-                                      region.userspace_addr;
+            const std::uint64_t all =
+                region.guest_phys_addr | region.memory_size | region.userspace_addr;
             if (all % 4096 != 0 || region.memory_size == 0) return -EINVAL;
             for (const auto& other : slots_) {
                 const bool apart =
@@ -101,7 +115,9 @@ long FakeKvm::vm_ioctl(unsigned long request, std::uintptr_t argument) {
             slots_.push_back(region);
             return 0;
         }
-        case KVM_ARM_PREFERRED_TARGET: at<kvm_vcpu_init>(argument) = {}; return 0;
+        case KVM_ARM_PREFERRED_TARGET:
+            at<kvm_vcpu_init>(argument) = {};
+            return 0;
         case KVM_CREATE_VCPU: {
             const auto id = static_cast<std::uint32_t>(argument);
             if (vcpus_.contains(id)) return -EEXIST;
@@ -116,14 +132,18 @@ long FakeKvm::vm_ioctl(unsigned long request, std::uintptr_t argument) {
             device.fd = static_cast<std::uint32_t>(make({Kind::kDevice, device.type}));
             return 0;
         }
-        case KVM_SET_DEVICE_ATTR: return set_attribute(at<kvm_device_attr>(argument));
+        case KVM_SET_DEVICE_ATTR:
+            return set_attribute(at<kvm_device_attr>(argument));
         case KVM_IRQ_LINE: {
             const auto& irq = at<kvm_irq_level>(argument);
             spis_[(irq.irq & 0xffff) - 32] = irq.level != 0;
             return 0;
         }
-        case KVM_CHECK_EXTENSION: return 0;
-        default: ADD_FAILURE() << "unknown VM ioctl: " << request; return -ENOTTY;
+        case KVM_CHECK_EXTENSION:
+            return 0;
+        default:
+            ADD_FAILURE() << "unknown VM ioctl: " << request;
+            return -ENOTTY;
     }
 }
 
@@ -159,14 +179,18 @@ long FakeKvm::vcpu_ioctl(Vcpu& vcpu, unsigned long request, std::uintptr_t argum
         case KVM_GET_ONE_REG: {
             if (!vcpu.initialised) return -ENOEXEC;
             const auto& reg = at<kvm_one_reg>(argument);
-            if (request == KVM_SET_ONE_REG) vcpu.registers[reg.id] = at<std::uint64_t>(reg.addr);
-            else at<std::uint64_t>(reg.addr) = vcpu.registers[reg.id];
+            if (request == KVM_SET_ONE_REG)
+                vcpu.registers[reg.id] = at<std::uint64_t>(reg.addr);
+            else
+                at<std::uint64_t>(reg.addr) = vcpu.registers[reg.id];
             return 0;
         }
         case KVM_SET_MP_STATE:
             vcpu.powered_off = at<kvm_mp_state>(argument).mp_state == KVM_MP_STATE_STOPPED;
             return 0;
-        default: ADD_FAILURE() << "unknown vCPU ioctl: " << request; return -ENOTTY;
+        default:
+            ADD_FAILURE() << "unknown vCPU ioctl: " << request;
+            return -ENOTTY;
     }
 }
 
@@ -206,14 +230,22 @@ int FakeKvm::calls() const {
     return calls_;
 }
 
-FakeKvm::Vcpu& FakeKvm::vcpu(std::uint32_t id) { return vcpus_.at(id); }
-std::vector<kvm_userspace_memory_region> FakeKvm::slots() const { return slots_; }
-std::set<std::uint32_t> FakeKvm::forwarded() const { return forwarded_; }
+FakeKvm::Vcpu& FakeKvm::vcpu(std::uint32_t id) {
+    return vcpus_.at(id);
+}
+std::vector<kvm_userspace_memory_region> FakeKvm::slots() const {
+    return slots_;
+}
+std::set<std::uint32_t> FakeKvm::forwarded() const {
+    return forwarded_;
+}
 std::map<std::uint32_t, bool> FakeKvm::spis() const {
     const std::lock_guard lock(mutex_);
     return spis_;
 }
-std::vector<std::uint64_t> FakeKvm::gic_addresses() const { return gic_addresses_; }
+std::vector<std::uint64_t> FakeKvm::gic_addresses() const {
+    return gic_addresses_;
+}
 
 std::size_t FakeKvm::open_descriptors() const {
     std::size_t open = 0;

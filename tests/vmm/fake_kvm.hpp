@@ -1,8 +1,6 @@
-// A small fake of arm64 KVM behind the ioctl seam: objects, registers, memslots, and vCPUs that take
-// their exits from a script. A call that it does not know fails the test.
+// A small fake of arm64 KVM behind the ioctl seam: objects, registers, memslots, and vCPUs that
+// take their exits from a script. A call that it does not know fails the test.
 #pragma once
-
-#include <linux/kvm.h>
 
 #include <deque>
 #include <functional>
@@ -10,6 +8,8 @@
 #include <mutex>
 #include <set>
 #include <vector>
+
+#include <linux/kvm.h>
 
 #include "vmm/kvm/driver.hpp"
 
@@ -52,9 +52,9 @@ class FakeKvm final : public kvm::Driver {
     /// Descriptors that were handed out and are still open.
     std::size_t open_descriptors() const;
 
-    int open_error = 0;            // of /dev/kvm
+    int open_error = 0;  // of /dev/kvm
     unsigned ipa_bits = 48;
-    std::uint64_t mpidr_xor = 0;   // to give other MPIDRs than the architecture's
+    std::uint64_t mpidr_xor = 0;          // to give other MPIDRs than the architecture's
     std::vector<std::uint64_t> vm_types;  // that KVM_CREATE_VM was asked for
 
   private:
@@ -89,7 +89,8 @@ class FakeKvm final : public kvm::Driver {
 FakeKvm::Step mmio_write(std::uint64_t address, std::uint32_t value, std::uint32_t length);
 FakeKvm::Step mmio_read(std::uint64_t address, std::uint32_t length);
 /// The guest sets X0 to X3 and makes an SMC.
-FakeKvm::Step smc(std::uint64_t x0, std::uint64_t x1 = 0, std::uint64_t x2 = 0, std::uint64_t x3 = 0);
+FakeKvm::Step smc(std::uint64_t x0, std::uint64_t x1 = 0, std::uint64_t x2 = 0,
+                  std::uint64_t x3 = 0);
 FakeKvm::Step system_event(std::uint32_t type);
 FakeKvm::Step exit_reason(std::uint32_t reason);
 

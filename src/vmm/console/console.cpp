@@ -1,18 +1,19 @@
 #include "vmm/console/console.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 
 #include <asio/post.hpp>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 namespace rvmm::vmm {
 namespace {
 
-UniqueFd duplicate(int fd) { return UniqueFd(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
+UniqueFd duplicate(int fd) {
+    return UniqueFd(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+}
 
 /// A descriptor that epoll takes; regular files and /dev/null are none, and never make us wait.
 std::optional<asio::posix::stream_descriptor> waitable(asio::io_context& loop, int fd) {
@@ -83,9 +84,12 @@ bool ConsoleOutput::write_some() {
         }
         const ssize_t n =
             ::write(fd_.get(), writing_.data() + done, std::min(kChunk, writing_.size() - done));
-        if (n >= 0) done += static_cast<std::size_t>(n);
-        else if (errno == EAGAIN) ready = false;
-        else if (errno != EINTR) done = writing_.size();  // the reader is gone: drop it
+        if (n >= 0)
+            done += static_cast<std::size_t>(n);
+        else if (errno == EAGAIN)
+            ready = false;
+        else if (errno != EINTR)
+            done = writing_.size();  // the reader is gone: drop it
     }
     writing_.erase(writing_.begin(), writing_.begin() + static_cast<std::ptrdiff_t>(done));
     return ready;
@@ -135,8 +139,10 @@ void ConsoleInput::read_more() {
         held_.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
         resume();
     };
-    if (stream_) stream_->async_wait(asio::posix::stream_descriptor::wait_read, read_now);
-    else asio::post(loop_, [read_now] { read_now({}); });
+    if (stream_)
+        stream_->async_wait(asio::posix::stream_descriptor::wait_read, read_now);
+    else
+        asio::post(loop_, [read_now] { read_now({}); });
 }
 
 void ConsoleInput::deliver() {

@@ -22,12 +22,18 @@ Finding file_finding(std::string name, const std::filesystem::path& path, std::s
     return {std::move(name), false, path.native() + " is not there", std::move(remedy)};
 }
 
+Finding qemu_finding(const std::string& path) {
+    const auto qemu = lab::find_qemu(path);
+    if (qemu) return {"qemu", true, qemu->native(), {}};
+    return {"qemu", false, qemu.error().message(), qemu.error().advice()};
+}
+
 void add_lab_findings(std::vector<Finding>& findings, const HostFacts& facts) {
     const lab::LabSearch search = lab::LabSearch::from_environment();
     const std::string setup = "run scripts/setup";
-    findings.push_back(file_finding("host-kernel",
-                                    search.host_kernel.value_or(search.cache / "host-kernel/Image"),
-                                    setup));
+    findings.push_back(qemu_finding(search.path));
+    findings.push_back(file_finding(
+        "host-kernel", search.host_kernel.value_or(search.cache / "host-kernel/Image"), setup));
     findings.push_back(file_finding("guest-kernel", search.cache / "guest-kernel/Image", setup));
     findings.push_back(finding("lab", facts.lab, "QEMU, host kernel, busybox, arm64 rvmm"));
 }
@@ -37,6 +43,9 @@ void add_lab_findings(std::vector<Finding>& findings, const HostFacts& facts) {
 Diagnosis diagnose(const HostFacts& facts) {
     Diagnosis diagnosis;
     auto& findings = diagnosis.findings;
+    findings.push_back({"arm64", facts.is_arm64,
+                        facts.is_arm64 ? "an arm64 machine" : "not an arm64 machine",
+                        facts.is_arm64 ? "" : "use the lab: --host lab"});
     findings.push_back(finding("kvm", facts.local_kvm,
                                fmt::format("/dev/kvm works, {} IPA bits", facts.max_ipa_bits)));
     findings.push_back(finding("smc", facts.smc, "SMC calls of a guest reach rvmm"));
@@ -60,9 +69,11 @@ std::string to_text(const Diagnosis& diagnosis, bool colour) {
     };
     std::string text;
     for (const Finding& finding : diagnosis.findings) {
-        text += fmt::format("{} {:<13} {}\n", painted(finding.ok, finding.ok ? "ok     " : "missing"),
-                            finding.name, finding.detail);
-        if (!finding.remedy.empty()) text += fmt::format("        {:<13} -> {}\n", "", finding.remedy);
+        text +=
+            fmt::format("{} {:<13} {}\n", painted(finding.ok, finding.ok ? "ok     " : "missing"),
+                        finding.name, finding.detail);
+        if (!finding.remedy.empty())
+            text += fmt::format("        {:<13} -> {}\n", "", finding.remedy);
     }
     const auto line = [&](bool yes, std::string_view what) {
         text += fmt::format("{} {}\n", painted(yes, yes ? "yes" : "no "), what);

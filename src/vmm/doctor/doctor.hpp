@@ -9,7 +9,7 @@
 namespace rvmm::vmm {
 
 struct Finding {
-    std::string name;    // short and stable, for scripts: "kvm", "qemu"
+    std::string name;  // short and stable, for scripts: "kvm", "qemu"
     bool ok;
     std::string detail;  // one clause
     std::string remedy;  // empty where ok

@@ -47,10 +47,14 @@ Result<RunsOn> choose_named(HostKind host, const HostFacts& facts) {
 
 std::string_view to_string(RunsOn host) {
     switch (host) {
-        case RunsOn::kLocalVm: return "vm";
-        case RunsOn::kEmulated: return "emulated";
-        case RunsOn::kCca: return "cca";
-        case RunsOn::kLab: return "lab";
+        case RunsOn::kLocalVm:
+            return "vm";
+        case RunsOn::kEmulated:
+            return "emulated";
+        case RunsOn::kCca:
+            return "cca";
+        case RunsOn::kLab:
+            return "lab";
     }
     return "unknown";
 }

@@ -10,11 +10,11 @@ namespace {
 // Everything that an RMM answers itself and KVM would answer otherwise. CPU_SUSPEND (0x84000001,
 // 0xC4000001) stays with KVM, which can wait in it; 0x8000xxxx cannot be filtered at all.
 constexpr std::array kForwarded = {
-    kvm::SmcccRange{0x8400'0000, 1},      kvm::SmcccRange{0x8400'0002, 0x1e},
-    kvm::SmcccRange{0xC400'0000, 1},      kvm::SmcccRange{0xC400'0002, 0x1e},
-    kvm::SmcccRange{0x8400'0050, 4},      kvm::SmcccRange{0xC400'0050, 4},       // TRNG
-    kvm::SmcccRange{0xC400'0190, 0x30},                                          // RSI
-    kvm::SmcccRange{0xC500'0020, 3},                                             // PV time
+    kvm::SmcccRange{0x8400'0000, 1},        kvm::SmcccRange{0x8400'0002, 0x1e},
+    kvm::SmcccRange{0xC400'0000, 1},        kvm::SmcccRange{0xC400'0002, 0x1e},
+    kvm::SmcccRange{0x8400'0050, 4},        kvm::SmcccRange{0xC400'0050, 4},         // TRNG
+    kvm::SmcccRange{0xC400'0190, 0x30},                                              // RSI
+    kvm::SmcccRange{0xC500'0020, 3},                                                 // PV time
     kvm::SmcccRange{0x8600'0000, 0x1'0000}, kvm::SmcccRange{0xC600'0000, 0x1'0000},  // hypervisor
 };
 
@@ -48,7 +48,9 @@ Result<std::unique_ptr<EmulatedRealm>> EmulatedRealm::create(const realm::Launch
         new EmulatedRealm(parameters.ipa_bits, std::move(memory), std::move(rmm), console));
 }
 
-std::span<const kvm::SmcccRange> EmulatedRealm::forwarded() const { return kForwarded; }
+std::span<const kvm::SmcccRange> EmulatedRealm::forwarded() const {
+    return kForwarded;
+}
 
 Result<CallReply> EmulatedRealm::call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) {
     if (!is_smc) {
@@ -58,7 +60,8 @@ Result<CallReply> EmulatedRealm::call(std::size_t vcpu, rmi::SmcRegisters& regis
     }
     const std::lock_guard lock(mutex_);
     auto outcome = rmm_.smc(vcpu, registers);
-    if (auto* change = std::get_if<realm::IpaStateChange>(&outcome)) return serve(*change, registers);
+    if (auto* change = std::get_if<realm::IpaStateChange>(&outcome))
+        return serve(*change, registers);
     if (auto* host_call = std::get_if<realm::HostCallRequest>(&outcome))
         return serve(*host_call, registers);
     if (auto* on = std::get_if<realm::CpuOnRequest>(&outcome))

@@ -33,14 +33,19 @@ CallReply HostCalls::call(std::array<std::uint64_t, 31>& gprs) {
             gprs[0] = kSuccess;
             gprs[1] = kVersion;
             return Answered{};
-        case kHostCallPrint: gprs[0] = print(first, second); return Answered{};
-        case kHostCallReady: return GuestReady{};
+        case kHostCallPrint:
+            gprs[0] = print(first, second);
+            return Answered{};
+        case kHostCallReady:
+            return GuestReady{};
         case kHostCallExit:
             if (first <= kMaxStatus)
                 return RunOutcome{RunOutcome::Kind::kGuestStatus, static_cast<int>(first), {}};
             gprs[0] = kInvalidArgument;
             return Answered{};
-        default: gprs[0] = kNotSupported; return Answered{};
+        default:
+            gprs[0] = kNotSupported;
+            return Answered{};
     }
 }
 

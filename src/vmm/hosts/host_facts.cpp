@@ -36,8 +36,9 @@ std::optional<Obstacle> probe_realms(const kvm::System& system) {
     if (!has_type)
         return Obstacle{"this kernel's KVM makes no realms",
                         "boot a kernel with Arm CCA support on a CPU with RME"};
-    return Obstacle{"this kernel's KVM makes realms, but this version of rvmm cannot launch them yet",
-                    "use --emulate, or a later rvmm"};
+    return Obstacle{
+        "this kernel's KVM makes realms, but this version of rvmm cannot launch them yet",
+        "use --emulate, or a later rvmm"};
 }
 
 void look_at_kvm(kvm::Driver& driver, HostFacts& facts) {
@@ -57,6 +58,7 @@ void look_at_kvm(kvm::Driver& driver, HostFacts& facts) {
 
 HostFacts find_host_facts(kvm::Driver& driver) {
     HostFacts facts;
+    facts.is_arm64 = kIsArm64;
     if (kIsArm64) {
         look_at_kvm(driver, facts);
     } else {

@@ -18,6 +18,7 @@ struct Obstacle {
 };
 
 struct HostFacts {
+    bool is_arm64 = false;
     std::optional<Obstacle> local_kvm;  // an arm64 KVM that runs ordinary VMs
     std::optional<Obstacle> smc;        // SMCCC calls of a guest reach userspace
     std::optional<Obstacle> cca;        // real realms
@@ -35,8 +36,8 @@ enum class RunsOn : std::uint8_t { kLocalVm, kEmulated, kCca, kLab };
 std::string_view to_string(RunsOn host);
 
 struct HostWishes {
-    bool emulate = false;                          // --emulate: emulated and lab are allowed
-    std::optional<realm::HostKind> host;           // --host: this one or none
+    bool emulate = false;                 // --emulate: emulated and lab are allowed
+    std::optional<realm::HostKind> host;  // --host: this one or none
 };
 
 /// Errors: Stage::kHostNotAllowed if emulation would do but is not allowed, Stage::kHostCannot if

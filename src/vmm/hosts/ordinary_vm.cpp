@@ -11,7 +11,8 @@ Result<std::unique_ptr<OrdinaryVm>> OrdinaryVm::create(const realm::LaunchPlan& 
 }
 
 std::span<const kvm::SmcccRange> OrdinaryVm::forwarded() const {
-    static constexpr std::array<kvm::SmcccRange, 1> kRanges = {{{kHostCallVersion, kHostCallCount}}};
+    static constexpr std::array<kvm::SmcccRange, 1> kRanges = {
+        {{kHostCallVersion, kHostCallCount}}};
     return kRanges;
 }
 

@@ -1,9 +1,9 @@
 #include "vmm/kvm/driver.hpp"
 
+#include <cerrno>
+
 #include <fcntl.h>
 #include <sys/ioctl.h>
-
-#include <cerrno>
 
 namespace rvmm::vmm::kvm {
 namespace {

@@ -39,7 +39,7 @@ struct InterruptedExit {};
 struct FailedExit {
     std::uint32_t reason;  // KVM_EXIT_*
     std::uint64_t detail;
-    int error_number;      // of the ioctl, 0 if it succeeded
+    int error_number;  // of the ioctl, 0 if it succeeded
 };
 
 using Exit = std::variant<MmioExit, HypercallExit, SystemEventExit, MemoryFaultExit,

@@ -1,10 +1,10 @@
-#include <linux/kvm.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+
+#include <linux/kvm.h>
 
 #include "vmm/kvm/vm.hpp"
 
@@ -28,14 +28,20 @@ constexpr std::uint64_t kMpidrId = id_register(0, 5);
 constexpr std::uint64_t kDfr0Id = id_register(5, 0);
 constexpr std::uint64_t kAffinityMask = 0xff'00ff'ffffULL;
 
-kvm_run* run_area(const Mapping& mapping) { return reinterpret_cast<kvm_run*>(mapping.data()); }
+kvm_run* run_area(const Mapping& mapping) {
+    return reinterpret_cast<kvm_run*>(mapping.data());
+}
 
 SystemEventExit::Kind kind_of(std::uint32_t type) {
     switch (type) {
-        case KVM_SYSTEM_EVENT_SHUTDOWN: return SystemEventExit::Kind::kShutdown;
-        case KVM_SYSTEM_EVENT_RESET: return SystemEventExit::Kind::kReset;
-        case KVM_SYSTEM_EVENT_CRASH: return SystemEventExit::Kind::kCrash;
-        default: return SystemEventExit::Kind::kOther;
+        case KVM_SYSTEM_EVENT_SHUTDOWN:
+            return SystemEventExit::Kind::kShutdown;
+        case KVM_SYSTEM_EVENT_RESET:
+            return SystemEventExit::Kind::kReset;
+        case KVM_SYSTEM_EVENT_CRASH:
+            return SystemEventExit::Kind::kCrash;
+        default:
+            return SystemEventExit::Kind::kOther;
     }
 }
 
@@ -50,18 +56,21 @@ MmioExit mmio_exit(const kvm_run& run) {
 
 Exit decode(const kvm_run& run) {
     switch (run.exit_reason) {
-        case KVM_EXIT_MMIO: return mmio_exit(run);
+        case KVM_EXIT_MMIO:
+            return mmio_exit(run);
         case KVM_EXIT_HYPERCALL:
             return HypercallExit{static_cast<std::uint32_t>(run.hypercall.nr),
                                  (run.hypercall.flags & KVM_HYPERCALL_EXIT_SMC) != 0};
         case KVM_EXIT_SYSTEM_EVENT:
             return SystemEventExit{kind_of(run.system_event.type), run.system_event.type};
-        case KVM_EXIT_INTR: return InterruptedExit{};
+        case KVM_EXIT_INTR:
+            return InterruptedExit{};
         case KVM_EXIT_FAIL_ENTRY:
             return FailedExit{run.exit_reason, run.fail_entry.hardware_entry_failure_reason, 0};
         case KVM_EXIT_INTERNAL_ERROR:
             return FailedExit{run.exit_reason, run.internal.suberror, 0};
-        default: return FailedExit{run.exit_reason, 0, 0};
+        default:
+            return FailedExit{run.exit_reason, 0, 0};
     }
 }
 
@@ -72,8 +81,8 @@ Result<> Vcpu::init(bool powered_off) {
     init.target = target_;
     init.features[0] = 1U << KVM_ARM_VCPU_PSCI_0_2;
     if (powered_off) init.features[0] |= 1U << KVM_ARM_VCPU_POWER_OFF;
-    const long rc = driver_->ioctl(fd_.get(), KVM_ARM_VCPU_INIT,
-                                   reinterpret_cast<std::uintptr_t>(&init));
+    const long rc =
+        driver_->ioctl(fd_.get(), KVM_ARM_VCPU_INIT, reinterpret_cast<std::uintptr_t>(&init));
     if (rc < 0)
         return fail_errno(Stage::kLaunch, static_cast<int>(-rc), "cannot initialise vCPU {}",
                           index_);
@@ -109,7 +118,9 @@ Result<std::uint64_t> Vcpu::x(unsigned number) const {
     return get_register(x_id(number), "a general register");
 }
 
-Result<> Vcpu::set_pc(std::uint64_t value) { return set_register(kPcId, value, "PC"); }
+Result<> Vcpu::set_pc(std::uint64_t value) {
+    return set_register(kPcId, value, "PC");
+}
 
 Result<std::uint64_t> Vcpu::mpidr() const {
     RVMM_TRY(const std::uint64_t value, get_register(kMpidrId, "MPIDR_EL1"));

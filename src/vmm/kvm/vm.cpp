@@ -1,9 +1,9 @@
 #include "vmm/kvm/vm.hpp"
 
-#include <linux/kvm.h>
-
 #include <algorithm>
 #include <cerrno>
+
+#include <linux/kvm.h>
 
 namespace rvmm::vmm::kvm {
 namespace {
@@ -137,8 +137,8 @@ Result<> Vm::create_gic(const GicAddresses& addresses) {
     attr.group = KVM_DEV_ARM_VGIC_GRP_NR_IRQS;
     attr.addr = address_of(count);
     if (const long rc = driver_->ioctl(gic_.get(), KVM_SET_DEVICE_ATTR, address_of(attr)); rc < 0)
-        return fail_errno(Stage::kLaunch, static_cast<int>(-rc), "cannot give the GIC {} interrupts",
-                          count);
+        return fail_errno(Stage::kLaunch, static_cast<int>(-rc),
+                          "cannot give the GIC {} interrupts", count);
     RVMM_CHECK(set_attribute(gic_.get(), KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT,
                              nullptr, "GIC"));
     if (!addresses.its) return {};

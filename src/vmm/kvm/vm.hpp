@@ -66,8 +66,8 @@ class Vcpu {
     /// The data of the read that the last MmioExit asked for.
     void finish_mmio_read(const std::array<std::byte, 8>& data, std::size_t length);
 
-    /// Any thread: makes the run() in progress, or else the next one, return InterruptedExit, if the
-    /// thread in it is also sent a signal. See vcpu_thread.hpp for the protocol.
+    /// Any thread: makes the run() in progress, or else the next one, return InterruptedExit, if
+    /// the thread in it is also sent a signal. See vcpu_thread.hpp for the protocol.
     void request_exit();
     /// Its own thread: forgets a request.
     void clear_exit_request();
@@ -75,7 +75,11 @@ class Vcpu {
   private:
     friend class Vm;
     Vcpu(Driver& driver, UniqueFd fd, Mapping run, std::uint32_t index, std::uint32_t target)
-        : driver_(&driver), fd_(std::move(fd)), run_(std::move(run)), index_(index), target_(target) {}
+        : driver_(&driver),
+          fd_(std::move(fd)),
+          run_(std::move(run)),
+          index_(index),
+          target_(target) {}
     Result<> set_register(std::uint64_t id, std::uint64_t value, std::string_view name);
     Result<std::uint64_t> get_register(std::uint64_t id, std::string_view name) const;
 

@@ -42,6 +42,8 @@ std::unexpected<Error> missing(std::string what, std::string advice = "run scrip
         Error(Stage::kHostCannot, "the lab needs " + what).with_advice(std::move(advice)));
 }
 
+}  // namespace
+
 Result<fs::path> find_qemu(std::string_view path) {
     while (!path.empty()) {
         const std::size_t end = std::min(path.find(':'), path.size());
@@ -52,6 +54,8 @@ Result<fs::path> find_qemu(std::string_view path) {
     }
     return missing(fmt::format("{}, which is not in PATH", kQemu));
 }
+
+namespace {
 
 Result<nlohmann::json> read_manifest(const fs::path& cache) {
     const fs::path path = cache / "manifest.json";

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.hpp"
 
@@ -36,6 +37,9 @@ struct LabConfig {
     /// Errors (Stage::kHostCannot): what is missing, with the remedy as advice.
     static Result<LabConfig> find(const LabSearch& search = LabSearch::from_environment());
 };
+
+/// qemu-system-aarch64 in the folders of `path`, a PATH. Errors as of LabConfig::find().
+Result<std::filesystem::path> find_qemu(std::string_view path);
 
 /// Checks that `path` is a static arm64 program. Errors (Stage::kHostCannot) name it after `role`.
 Result<> check_static_arm64(std::string_view role, const std::filesystem::path& path);

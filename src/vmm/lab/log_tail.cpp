@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace rvmm::vmm::lab {
+namespace {
+
+constexpr std::string_view kPanic = "Kernel panic - not syncing";
+
+}  // namespace
 
 void LogTail::push(ByteSpan bytes) {
     if (bytes.size() > kMaxBytes) bytes = bytes.last(kMaxBytes);
@@ -13,6 +18,8 @@ void LogTail::push(ByteSpan bytes) {
 
 std::string LogTail::last_lines(std::size_t count) const {
     std::string_view rest = text_;
+    if (const std::size_t panic = rest.find(kPanic); panic != rest.npos)
+        rest = rest.substr(0, rest.find('\n', panic));
     std::string lines;
     while (!rest.empty() && count > 0) {
         const std::size_t start = rest.rfind('\n') + 1;

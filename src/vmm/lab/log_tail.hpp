@@ -14,7 +14,7 @@ class LogTail {
     void push(ByteSpan bytes);
     bool empty() const { return text_.empty(); }
     /// The last `count` lines that are not blank, each after "  " and without control characters;
-    /// no newline at the end.
+    /// no newline at the end. A kernel panic's own line is the last: what follows it is a trace.
     std::string last_lines(std::size_t count) const;
 
   private:

@@ -1,6 +1,7 @@
 #include "vmm/machine/machine.hpp"
 
 #include <csignal>
+#include <ranges>
 
 #include <asio/post.hpp>
 
@@ -25,7 +26,9 @@ double milliseconds(std::chrono::steady_clock::duration d) {
 Machine::Machine(kvm::Vm vm, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console)
     : vm_(std::move(vm)), guest_(guest), loop_(loop), console_(console) {}
 
-Machine::~Machine() { stop_vcpus(); }
+Machine::~Machine() {
+    stop_vcpus();
+}
 
 Result<std::unique_ptr<Machine>> Machine::create(const realm::LaunchPlan& plan,
                                                  const kvm::System& system, GuestKind& guest,
@@ -95,8 +98,8 @@ Result<> Machine::create_device(const realm::DeviceBoard& device) {
         case realm::DeviceBoard::Kind::kUart16550:
             serial_ = std::make_shared<devices::Serial16550>(
                 console_, [this, spi = device.spi](bool level) {
-                    if (auto set = vm_.set_spi(spi, level); !set) end_from_vcpu(
-                        std::unexpected(std::move(set).error()));
+                    if (auto set = vm_.set_spi(spi, level); !set)
+                        end_from_vcpu(std::unexpected(std::move(set).error()));
                 });
             console_.set_drained([this] { serial_->output_drained(); });
             return bus_.add(device.registers, serial_);
@@ -104,12 +107,13 @@ Result<> Machine::create_device(const realm::DeviceBoard& device) {
     return fail(Stage::kInternal, "the board has a device of an unknown kind: {}", device.name);
 }
 
-std::size_t Machine::type(ByteSpan bytes) { return serial_ ? serial_->input(bytes) : bytes.size(); }
+std::size_t Machine::type(ByteSpan bytes) {
+    return serial_ ? serial_->input(bytes) : bytes.size();
+}
 
 void Machine::set_input_wanted(std::function<void()> wanted) {
     if (!serial_) return;
-    serial_->set_input_wanted(
-        [this, wanted = std::move(wanted)] { asio::post(loop_, wanted); });
+    serial_->set_input_wanted([this, wanted = std::move(wanted)] { asio::post(loop_, wanted); });
 }
 
 Result<RunReport> Machine::run() {
@@ -120,7 +124,8 @@ Result<RunReport> Machine::run() {
     });
     const auto work = asio::make_work_guard(loop_);
     started_ = std::chrono::steady_clock::now();
-    for (const auto& thread : threads_) thread->start();
+    // vCPU 0 last: it may start any other, whose thread must be there to be told.
+    for (const auto& thread : std::views::reverse(threads_)) thread->start();
     while (!ended_) loop_.run_one();
     stop_vcpus();
     const auto finished = std::chrono::steady_clock::now();
@@ -171,7 +176,8 @@ bool Machine::serve(kvm::Vcpu& vcpu, const kvm::Exit& exit) {
                         return end_from_vcpu(RunOutcome{RunOutcome::Kind::kShutdown, 0, {}});
                     case kvm::SystemEventExit::Kind::kReset:
                         return end_from_vcpu(RunOutcome{RunOutcome::Kind::kReset, 0, {}});
-                    default: return panic(fmt::format("system event {}", event.type));
+                    default:
+                        return panic(fmt::format("system event {}", event.type));
                 }
             },
             [&](const kvm::MemoryFaultExit& fault) {
@@ -180,9 +186,9 @@ bool Machine::serve(kvm::Vcpu& vcpu, const kvm::Exit& exit) {
             },
             [&](const kvm::InterruptedExit&) { return true; },
             [&](const kvm::FailedExit& failed) {
-                return panic(fmt::format("vCPU {} cannot go on: KVM exit {}, detail {:#x}, errno {}",
-                                         vcpu.index(), failed.reason, failed.detail,
-                                         failed.error_number));
+                return panic(
+                    fmt::format("vCPU {} cannot go on: KVM exit {}, detail {:#x}, errno {}",
+                                vcpu.index(), failed.reason, failed.detail, failed.error_number));
             },
         },
         exit);

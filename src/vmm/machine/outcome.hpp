@@ -41,8 +41,8 @@ struct RunCounters {
 struct RunReport {
     RunOutcome outcome;
     RunCounters counters;
-    double launch_ms = 0;                // until the first vCPU entered
-    std::optional<double> ready_ms;      // host call READY
+    double launch_ms = 0;            // until the first vCPU entered
+    std::optional<double> ready_ms;  // host call READY
     double total_ms = 0;
 };
 

@@ -1,14 +1,15 @@
 #include "vmm/machine/vcpu_thread.hpp"
 
+#include <asio/post.hpp>
 #include <pthread.h>
 #include <signal.h>
-
-#include <asio/post.hpp>
 
 namespace rvmm::vmm {
 namespace {
 
-int kick_signal() { return SIGRTMIN; }
+int kick_signal() {
+    return SIGRTMIN;
+}
 
 void install_kick_handler() {
     static const bool installed = [] {

@@ -1,13 +1,15 @@
-// A vCPU's thread: enter the guest, take the exit, have it served, look at the mailbox, enter again.
+// A vCPU's thread: enter the guest, take the exit, have it served, look at the mailbox, enter
+// again.
 //
-// The kick. Someone who wants a vCPU's attention (1) posts to its mailbox, (2) sets immediate_exit in
-// kvm_run, (3) sends the thread the kick signal, whose handler does nothing. The vCPU's thread, each
-// time round: (a) clears immediate_exit, (b) empties the mailbox, (c) calls KVM_RUN.
+// The kick. Someone who wants a vCPU's attention (1) posts to its mailbox, (2) sets immediate_exit
+// in kvm_run, (3) sends the thread the kick signal, whose handler does nothing. The vCPU's thread,
+// each time round: (a) clears immediate_exit, (b) empties the mailbox, (c) calls KVM_RUN.
 //  - Posted before (b): (b) sees it.
-//  - Posted after (b): immediate_exit is set after (a), so KVM_RUN returns EINTR at once, or the signal
+//  - Posted after (b): immediate_exit is set after (a), so KVM_RUN returns EINTR at once, or the
+//  signal
 //    interrupts it; either way the next (b) sees it.
-// A set immediate_exit that (a) clears belongs to a post that (b) then sees. So no kick is lost and no
-// spurious one does harm.
+// A set immediate_exit that (a) clears belongs to a post that (b) then sees. So no kick is lost and
+// no spurious one does harm.
 #pragma once
 
 #include <atomic>

@@ -10,7 +10,9 @@ Result<std::unique_ptr<PlainMemory>> PlainMemory::create(IpaRange ram) {
     return std::unique_ptr<PlainMemory>(new PlainMemory(ram, std::move(mapping)));
 }
 
-std::vector<MemorySlot> PlainMemory::slots() const { return {{ram_, mapping_.data()}}; }
+std::vector<MemorySlot> PlainMemory::slots() const {
+    return {{ram_, mapping_.data()}};
+}
 
 Result<std::byte*> PlainMemory::host(Ipa ipa, std::size_t size) const {
     const auto range = IpaRange::make(ipa, size);

@@ -1,13 +1,13 @@
 #include "vmm/memory/split_memory.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace rvmm::vmm {
 namespace {
@@ -138,8 +138,10 @@ Result<> SplitMemory::to_ram(Run run) {
         if (splits && shown_.run_count() >= run_limit_) {
             // One run would become two: give up the smaller rest, so that large areas (ITS
             // tables among them) stay.
-            if (part.begin - holder.begin < holder.end - part.end) hidden.begin = holder.begin;
-            else hidden.end = holder.end;
+            if (part.begin - holder.begin < holder.end - part.end)
+                hidden.begin = holder.begin;
+            else
+                hidden.end = holder.end;
         }
         RVMM_CHECK(show(hidden, trusted_file_.get()));
         shown_.remove(hidden);
@@ -158,8 +160,8 @@ Result<> SplitMemory::show(Run run, int file) {
 }
 
 Result<> SplitMemory::scrub(int file, Run run) {
-    if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                    static_cast<off_t>(run.begin), static_cast<off_t>(run.end - run.begin)) != 0)
+    if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(run.begin),
+                    static_cast<off_t>(run.end - run.begin)) != 0)
         return fail_errno(Stage::kLaunch, errno, "cannot scrub guest memory");
     return {};
 }

@@ -6,10 +6,10 @@
 //   ipa | shared bit     open_              shared file, always
 //
 // A page that turns EMPTY shows the shared file through the plain address too, because the kernel
-// itself reads ITS tables there (the guest shares them and then programs plain addresses). Each such
-// run costs up to two host mappings, of which a process has 65,530. So the number of runs is bounded:
-// beyond the bound a page keeps its (scrubbed) private file page behind the plain address, which no
-// guest may look at anyway: on hardware it faults.
+// itself reads ITS tables there (the guest shares them and then programs plain addresses). Each
+// such run costs up to two host mappings, of which a process has 65,530. So the number of runs is
+// bounded: beyond the bound a page keeps its (scrubbed) private file page behind the plain address,
+// which no guest may look at anyway: on hardware it faults.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ namespace rvmm::vmm {
 /// Thread-safe.
 class SplitMemory final : public Memory {
   public:
-    /// `ram` is whole pages below `shared_bit` (1 << (ipa_bits - 1)). `run_limit` bounds the runs of
-    /// pages whose plain address shows the shared file.
+    /// `ram` is whole pages below `shared_bit` (1 << (ipa_bits - 1)). `run_limit` bounds the runs
+    /// of pages whose plain address shows the shared file.
     static Result<std::unique_ptr<SplitMemory>> create(IpaRange ram, std::uint64_t shared_bit,
                                                        std::size_t run_limit);
     /// A bound that leaves most of this system's vm.max_map_count to others.
@@ -41,13 +41,13 @@ class SplitMemory final : public Memory {
     /// What the realm trusts: for the software RMM alone.
     realm::RealmMemory& trusted() { return trusted_view_; }
 
-    /// Turns whole pages EMPTY or RAM; what they held is gone, on both sides. Pages that already are
-    /// what is asked for stay untouched. Errors (Stage::kLaunch): the host is out of memory or
+    /// Turns whole pages EMPTY or RAM; what they held is gone, on both sides. Pages that already
+    /// are what is asked for stay untouched. Errors (Stage::kLaunch): the host is out of memory or
     /// mappings. The range lies in RAM.
     Result<> convert(IpaRange range, realm::Ripas to);
 
     struct Counters {
-        std::uint64_t conversions = 0;       // calls of convert() that changed something
+        std::uint64_t conversions = 0;  // calls of convert() that changed something
         std::uint64_t converted_bytes = 0;
         std::uint64_t refused_accesses = 0;  // to memory of the other half
         std::size_t mapped_runs = 0;
@@ -69,8 +69,8 @@ class SplitMemory final : public Memory {
         bool shared_;
     };
 
-    SplitMemory(IpaRange ram, std::uint64_t shared_bit, std::size_t run_limit, UniqueFd trusted_file,
-                UniqueFd open_file, Mapping trusted, Mapping open);
+    SplitMemory(IpaRange ram, std::uint64_t shared_bit, std::size_t run_limit,
+                UniqueFd trusted_file, UniqueFd open_file, Mapping trusted, Mapping open);
 
     /// The host memory of a range of one half, with mutex_ held.
     Result<std::byte*> host(Ipa ipa, std::size_t size, bool shared);

@@ -14,8 +14,8 @@ std::size_t ConsoleKeys::pass(ByteSpan bytes, const Take& take) {
     kept_ = std::move(result.typed);
     if (result.help)
         // A terminal that is gone ends the run by its own signal.
-        static_cast<void>(write_all(Stage::kInternal, STDERR_FILENO, as_bytes(EscapeFilter::help()),
-                                    "help"));
+        static_cast<void>(
+            write_all(Stage::kInternal, STDERR_FILENO, as_bytes(EscapeFilter::help()), "help"));
     if (result.quit) quit_();
     hand_on(take);
     return bytes.size();

@@ -1,12 +1,12 @@
 #include "vmm/run/lab_run.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
+#include "base/log.hpp"
 #include "realm/spec/write_config.hpp"
 #include "vmm/lab/lab.hpp"
 
@@ -78,6 +78,7 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
         RVMM_TRY(const Bytes rim, realm::fold_rim(plan));
         result.rim = to_hex(rim);
     }
+    if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
     RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
     result.exit_code = outcome.exit_code;
     RVMM_TRY(result.report, finish_report(outcome, result.rim));

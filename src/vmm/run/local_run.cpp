@@ -1,9 +1,8 @@
 #include "vmm/run/local_run.hpp"
 
+#include <asio/io_context.hpp>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <asio/io_context.hpp>
 
 #include "base/log.hpp"
 #include "vmm/console/console.hpp"
@@ -43,8 +42,9 @@ Result<> check_size(const realm::LaunchPlan& plan, const kvm::System& system) {
     const unsigned wanted = plan.is_realm() ? plan.spec().realm->ipa_bits : 40;
     if (wanted > system.max_ipa_bits())
         return std::unexpected(
-            Error(Stage::kHostCannot, fmt::format("this host's KVM has {} IPA bits, {} are asked for",
-                                                  system.max_ipa_bits(), wanted))
+            Error(Stage::kHostCannot,
+                  fmt::format("this host's KVM has {} IPA bits, {} are asked for",
+                              system.max_ipa_bits(), wanted))
                 .with_advice("lower realm.ipa_bits, which changes the measurement, or use another "
                              "host"));
     return {};
@@ -59,9 +59,8 @@ Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
                               asio::io_context& loop) {
     if (plan.spec().console.mode == realm::ConsoleSpec::Mode::kNone) return machine.run();
     RVMM_TRY(const auto terminal, Terminal::make_raw(STDIN_FILENO, Terminal::Output::kProcessed));
-    ConsoleKeys keys(terminal.active(), [&] {
-        machine.end({RunOutcome::Kind::kKilled, kExitByKeys, {}});
-    });
+    ConsoleKeys keys(terminal.active(),
+                     [&] { machine.end({RunOutcome::Kind::kKilled, kExitByKeys, {}}); });
     ConsoleInput input(loop, STDIN_FILENO, [&](ByteSpan bytes) {
         return keys.pass(bytes, [&](ByteSpan typed) { return machine.type(typed); });
     });

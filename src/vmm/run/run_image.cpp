@@ -8,17 +8,19 @@ namespace rvmm::vmm {
 
 Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& request) {
     kvm::Driver& driver = kvm::real_driver();
-    RVMM_TRY(const RunsOn host,
-             choose_host(plan.spec(), request.wishes, find_host_facts(driver)));
+    RVMM_TRY(const RunsOn host, choose_host(plan.spec(), request.wishes, find_host_facts(driver)));
     const bool emulated = plan.is_realm() && host != RunsOn::kCca;
     if (emulated && !request.inside_lab)
         note("EMULATED realm{}: nothing protects it; for development and tests only",
              host == RunsOn::kLab ? " in a lab" : "");
     switch (host) {
         case RunsOn::kLocalVm:
-        case RunsOn::kEmulated: return run_locally(plan, request, host, driver);
-        case RunsOn::kLab: return run_in_lab_host(plan, request);
-        case RunsOn::kCca: break;
+        case RunsOn::kEmulated:
+            return run_locally(plan, request, host, driver);
+        case RunsOn::kLab:
+            return run_in_lab_host(plan, request);
+        case RunsOn::kCca:
+            break;
     }
     return fail(Stage::kInternal, "no launcher for host {}", to_string(host));
 }

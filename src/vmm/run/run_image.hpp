@@ -19,9 +19,9 @@ struct RunRequest {
 
 struct RunResult {
     RunsOn host;
-    std::string rim;       // lower-case hex; empty for an ordinary VM
+    std::string rim;  // lower-case hex; empty for an ordinary VM
     int exit_code = 0;
-    std::string report;    // one JSON document, one line
+    std::string report;  // one JSON document, one line
 };
 
 /// Runs `plan` to its end. Errors are of the launch; what a guest does is in the result.

@@ -9,7 +9,9 @@ using realm::HostKind;
 
 constexpr auto kBroken = "broken here";
 
-HostFacts everything() { return {}; }
+HostFacts everything() {
+    return {};
+}
 HostFacts no_cca() {
     HostFacts facts;
     facts.cca = Obstacle{kBroken, "buy one"};

@@ -1,9 +1,9 @@
 #include "vmm/hosts/host_calls.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "vmm/memory/split_memory.hpp"
 

@@ -310,6 +310,12 @@ TEST(LogTail, LastLines_AreIndentedPrintableAndBounded) {
     EXPECT_LE(log.last_lines(1).size(), 2 * LogTail::kMaxBytes + 2);
 }
 
+TEST(LogTail, KernelPanic_HasTheLastLine) {
+    LogTail log;
+    log.push(as_bytes("cause\n[1.0] Kernel panic - not syncing: no init\ntrace\ntrace\n"));
+    EXPECT_EQ(log.last_lines(2), "  cause\n  [1.0] Kernel panic - not syncing: no init");
+}
+
 TEST(MemoryFile, Content_CanBeReadAnewButNotChanged) {
     const auto fd = make_memory_file("test", as_bytes("content"));
     ASSERT_TRUE(fd);

@@ -1,12 +1,12 @@
 #include "vmm/machine/machine.hpp"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fstream>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "vmm/fake_kvm.hpp"
 #include "vmm/hosts/emulated_realm.hpp"
@@ -89,20 +89,20 @@ class MachineTest : public ::testing::Test {
 TEST_F(MachineTest, Realm_IsBuiltAsThePlanSays) {
     const auto realm = plan(true, 2);
     fake_->script(0, {check(
-                        [&](FakeKvm::Vcpu& vcpu) {
-                            EXPECT_EQ(vcpu.pc(), kRam + 0x80000);
-                            EXPECT_EQ(vcpu.x(0), realm.layout().fdt.value);
-                            EXPECT_EQ(vcpu.x(1), 0u);
-                            const auto slots = fake_->slots();
-                            ASSERT_EQ(slots.size(), 2u);
-                            const auto* ram = reinterpret_cast<char*>(slots[0].userspace_addr);
-                            EXPECT_EQ(ram[0x80000], 'k');
-                            EXPECT_EQ(ram[0x80000 + 5000], 0) << "page tails are zero";
-                            const auto* open = reinterpret_cast<char*>(slots[1].userspace_addr);
-                            EXPECT_EQ(open[0x80000], 0) << "nothing is shared at the start";
-                        },
-                        type_character('h')),
-                     type_character('i'), smc(0x8400'0008)});
+                          [&](FakeKvm::Vcpu& vcpu) {
+                              EXPECT_EQ(vcpu.pc(), kRam + 0x80000);
+                              EXPECT_EQ(vcpu.x(0), realm.layout().fdt.value);
+                              EXPECT_EQ(vcpu.x(1), 0u);
+                              const auto slots = fake_->slots();
+                              ASSERT_EQ(slots.size(), 2u);
+                              const auto* ram = reinterpret_cast<char*>(slots[0].userspace_addr);
+                              EXPECT_EQ(ram[0x80000], 'k');
+                              EXPECT_EQ(ram[0x80000 + 5000], 0) << "page tails are zero";
+                              const auto* open = reinterpret_cast<char*>(slots[1].userspace_addr);
+                              EXPECT_EQ(open[0x80000], 0) << "nothing is shared at the start";
+                          },
+                          type_character('h')),
+                      type_character('i'), smc(0x8400'0008)});
     const auto report = launch(realm);
     ASSERT_TRUE(report) << report.error().message();
     EXPECT_EQ(console_, "hi");
@@ -113,9 +113,8 @@ TEST_F(MachineTest, Realm_IsBuiltAsThePlanSays) {
     EXPECT_EQ(slots[1].guest_phys_addr, kRam | kAlias);
     EXPECT_NE(slots[0].userspace_addr, slots[1].userspace_addr);
     // The GIC is registered at its shared alias, which is where the guest touches it.
-    const std::vector<std::uint64_t> gic = {0x3fff'0000 | kAlias,
-                                            (2ULL << 52) | 0x3ffb'0000 | kAlias,
-                                            0x3ff9'0000 | kAlias};
+    const std::vector<std::uint64_t> gic = {
+        0x3fff'0000 | kAlias, (2ULL << 52) | 0x3ffb'0000 | kAlias, 0x3ff9'0000 | kAlias};
     EXPECT_EQ(fake_->gic_addresses(), gic);
     for (const std::uint32_t id : {0xC400'0190U, 0xC400'0199U, 0xC600'5201U, 0x8400'0002U})
         EXPECT_TRUE(fake_->forwarded().contains(id)) << std::hex << id;
@@ -127,37 +126,37 @@ TEST_F(MachineTest, Realm_IsBuiltAsThePlanSays) {
 TEST_F(MachineTest, Realm_ConvertsAndPrints) {
     const std::uint64_t page = kRam + 0x20'0000;
     const auto memory = [&](int slot) {
-        return reinterpret_cast<std::byte*>(fake_->slots()[static_cast<std::size_t>(slot)].userspace_addr) +
+        return reinterpret_cast<std::byte*>(
+                   fake_->slots()[static_cast<std::size_t>(slot)].userspace_addr) +
                0x20'0000;
     };
-    fake_->script(
-        0, {smc(0xC400'0190, 0x10000),
-            check(
-                [&](FakeKvm::Vcpu& vcpu) {
-                    EXPECT_EQ(vcpu.x(0), 0u);
-                    EXPECT_EQ(vcpu.x(1), 0x10000u);
-                    std::memcpy(memory(0), "private!", 8);
-                },
-                smc(0xC400'0197, page, page + 4096, 0)),
-            check(
-                [&](FakeKvm::Vcpu& vcpu) {
-                    EXPECT_EQ(vcpu.x(0), 0u);
-                    EXPECT_EQ(vcpu.x(1), page + 4096);
-                    EXPECT_EQ(std::memcmp(memory(1), "\0\0\0\0\0\0\0\0", 8), 0);
-                    std::memcpy(memory(1), "printed.", 8);
-                    // RsiHostCall: gprs from offset 8. PRINT(alias, 8).
-                    auto* call = memory(0) + 4096;
-                    const std::uint64_t gprs[3] = {0xC600'5201, page | kAlias, 8};
-                    std::memcpy(call + 8, gprs, sizeof gprs);
-                },
-                smc(0xC400'0199, page + 4096)),
-            check(
-                [&](FakeKvm::Vcpu& vcpu) {
-                    EXPECT_EQ(vcpu.x(0), 0u);
-                    const std::uint64_t gprs[2] = {0xC600'5203, 5};
-                    std::memcpy(memory(0) + 4096 + 8, gprs, sizeof gprs);
-                },
-                smc(0xC400'0199, page + 4096))});
+    fake_->script(0, {smc(0xC400'0190, 0x10000),
+                      check(
+                          [&](FakeKvm::Vcpu& vcpu) {
+                              EXPECT_EQ(vcpu.x(0), 0u);
+                              EXPECT_EQ(vcpu.x(1), 0x10000u);
+                              std::memcpy(memory(0), "private!", 8);
+                          },
+                          smc(0xC400'0197, page, page + 4096, 0)),
+                      check(
+                          [&](FakeKvm::Vcpu& vcpu) {
+                              EXPECT_EQ(vcpu.x(0), 0u);
+                              EXPECT_EQ(vcpu.x(1), page + 4096);
+                              EXPECT_EQ(std::memcmp(memory(1), "\0\0\0\0\0\0\0\0", 8), 0);
+                              std::memcpy(memory(1), "printed.", 8);
+                              // RsiHostCall: gprs from offset 8. PRINT(alias, 8).
+                              auto* call = memory(0) + 4096;
+                              const std::uint64_t gprs[3] = {0xC600'5201, page | kAlias, 8};
+                              std::memcpy(call + 8, gprs, sizeof gprs);
+                          },
+                          smc(0xC400'0199, page + 4096)),
+                      check(
+                          [&](FakeKvm::Vcpu& vcpu) {
+                              EXPECT_EQ(vcpu.x(0), 0u);
+                              const std::uint64_t gprs[2] = {0xC600'5203, 5};
+                              std::memcpy(memory(0) + 4096 + 8, gprs, sizeof gprs);
+                          },
+                          smc(0xC400'0199, page + 4096))});
     const auto report = launch(plan(true));
     ASSERT_TRUE(report) << report.error().message();
     EXPECT_EQ(console_, "printed.");
@@ -172,15 +171,15 @@ TEST_F(MachineTest, Realm_CpuOnStartsTheTargetAfreshAndCpuOffStopsIt) {
     constexpr std::uint64_t kEntry = kRam + 0x9'0000;
     fake_->script(0, {smc(0xC400'0003, 1, kEntry, 0x1234)});
     fake_->script(1, {check(
-                        [&](FakeKvm::Vcpu& vcpu) {
-                            EXPECT_EQ(vcpu.pc(), kEntry);
-                            EXPECT_EQ(vcpu.x(0), 0x1234u);
-                        },
-                        type_character('b')),
-                     [&](FakeKvm::Vcpu& vcpu, kvm_run& run) {
-                         fake_->script(0, {smc(0xC400'0004, 1, 0), smc(0x8400'0009)});
-                         return smc(0x8400'0002)(vcpu, run);
-                     }});
+                          [&](FakeKvm::Vcpu& vcpu) {
+                              EXPECT_EQ(vcpu.pc(), kEntry);
+                              EXPECT_EQ(vcpu.x(0), 0x1234u);
+                          },
+                          type_character('b')),
+                      [&](FakeKvm::Vcpu& vcpu, kvm_run& run) {
+                          fake_->script(0, {smc(0xC400'0004, 1, 0), smc(0x8400'0009)});
+                          return smc(0x8400'0002)(vcpu, run);
+                      }});
     const auto report = launch(plan(true, 2));
     ASSERT_TRUE(report) << report.error().message();
     EXPECT_EQ(console_, "b");
@@ -188,13 +187,13 @@ TEST_F(MachineTest, Realm_CpuOnStartsTheTargetAfreshAndCpuOffStopsIt) {
 }
 
 TEST_F(MachineTest, OrdinaryVm_UsesPlainAddresses) {
-    fake_->script(0, {type_character('v', kUart), mmio_read(kUart + 5, 1),
-                     [](FakeKvm::Vcpu&, kvm_run& run) {
-                         EXPECT_EQ(run.mmio.data[0] & 0x60, 0x60);
-                         run.exit_reason = KVM_EXIT_SYSTEM_EVENT;
-                         run.system_event.type = KVM_SYSTEM_EVENT_SHUTDOWN;
-                         return 0L;
-                     }});
+    fake_->script(
+        0, {type_character('v', kUart), mmio_read(kUart + 5, 1), [](FakeKvm::Vcpu&, kvm_run& run) {
+                EXPECT_EQ(run.mmio.data[0] & 0x60, 0x60);
+                run.exit_reason = KVM_EXIT_SYSTEM_EVENT;
+                run.system_event.type = KVM_SYSTEM_EVENT_SHUTDOWN;
+                return 0L;
+            }});
     const auto report = launch(plan(false));
     ASSERT_TRUE(report) << report.error().message();
     EXPECT_EQ(console_, "v");
@@ -205,11 +204,11 @@ TEST_F(MachineTest, OrdinaryVm_UsesPlainAddresses) {
 
 TEST_F(MachineTest, UnclaimedMmio_ReadsZeroAndIsCounted) {
     fake_->script(0, {mmio_read(0x500'0000, 8),
-                     [](FakeKvm::Vcpu& vcpu, kvm_run& run) {
-                         EXPECT_EQ(std::memcmp(run.mmio.data, "\0\0\0\0\0\0\0\0", 8), 0);
-                         return mmio_write(UINT64_MAX - 1, 1, 4)(vcpu, run);
-                     },
-                     system_event(KVM_SYSTEM_EVENT_SHUTDOWN)});
+                      [](FakeKvm::Vcpu& vcpu, kvm_run& run) {
+                          EXPECT_EQ(std::memcmp(run.mmio.data, "\0\0\0\0\0\0\0\0", 8), 0);
+                          return mmio_write(UINT64_MAX - 1, 1, 4)(vcpu, run);
+                      },
+                      system_event(KVM_SYSTEM_EVENT_SHUTDOWN)});
     const auto report = launch(plan(false));
     ASSERT_TRUE(report);
     EXPECT_EQ(report->counters.unclaimed_mmio, 2u);
@@ -225,10 +224,10 @@ TEST_F(MachineTest, VcpuThatCannotGoOn_IsAPanic) {
 
 TEST_F(MachineTest, Signal_EndsVcpusThatWaitInTheKernel) {
     fake_->script(0, {[](FakeKvm::Vcpu&, kvm_run& run) {
-                    ::kill(::getpid(), SIGTERM);
-                    run.exit_reason = KVM_EXIT_INTR;
-                    return 0L;
-                }});
+                      ::kill(::getpid(), SIGTERM);
+                      run.exit_reason = KVM_EXIT_INTR;
+                      return 0L;
+                  }});
     const auto report = launch(plan(true, 4));
     ASSERT_TRUE(report);
     EXPECT_EQ(report->outcome.exit_code(), 143);

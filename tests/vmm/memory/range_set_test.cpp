@@ -1,9 +1,9 @@
 #include "vmm/memory/range_set.hpp"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <random>
+
+#include <gtest/gtest.h>
 
 namespace rvmm::vmm {
 namespace {
@@ -30,8 +30,10 @@ TEST(RangeSet, RandomOperations_MatchABitmap) {
         const std::uint64_t a = random() % kSize;
         const std::uint64_t b = a + random() % (kSize - a + 1);
         const bool add = random() % 2 == 0;
-        if (add) set.add({a, b});
-        else set.remove({a, b});
+        if (add)
+            set.add({a, b});
+        else
+            set.remove({a, b});
         for (std::uint64_t i = a; i < b; ++i) bits[i] = add;
         std::size_t runs = 0;
         for (std::uint64_t i = 0; i < kSize; ++i) {

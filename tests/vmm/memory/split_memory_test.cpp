@@ -1,12 +1,12 @@
 #include "vmm/memory/split_memory.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <array>
 #include <fstream>
 #include <random>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace rvmm::vmm {
 namespace {
@@ -79,8 +79,9 @@ TEST_F(Split, Views_ReachOnlyTheirHalf) {
     auto& trusted_view = memory->trusted();
     EXPECT_TRUE(shared.read(kBase + 2 * kPage, data));
     EXPECT_TRUE(shared.write(Ipa{(kBase + 3 * kPage).value | kSharedBit}, data));
-    for (const Ipa bad : {kBase, kBase + 4 * kPage, kBase + (4 * kPage - 4), kBase + (2 * kPage - 4),
-                          kBase + 16 * kPage, kBase + (16 * kPage - 4), Ipa{UINT64_MAX - 3}, Ipa{0}}) {
+    for (const Ipa bad :
+         {kBase, kBase + 4 * kPage, kBase + (4 * kPage - 4), kBase + (2 * kPage - 4),
+          kBase + 16 * kPage, kBase + (16 * kPage - 4), Ipa{UINT64_MAX - 3}, Ipa{0}}) {
         const auto read = shared.read(bad, data);
         ASSERT_FALSE(read) << std::hex << bad.value;
         EXPECT_EQ(read.error().stage(), Stage::kGuest);
@@ -151,8 +152,8 @@ TEST_F(Split, WholeMemory_HundredTimes) {
     EXPECT_EQ(memory->counters().conversions, 200u);
 }
 
-// Any sequence of conversions gives the same as a table with one entry a page, and no page shows what
-// the other side had.
+// Any sequence of conversions gives the same as a table with one entry a page, and no page shows
+// what the other side had.
 TEST_F(Split, RandomConversions_MatchAPagewiseModel) {
     constexpr std::uint64_t kPages = 64;
     std::mt19937 random(20261120);
