@@ -84,10 +84,12 @@ std::unexpected<Error> fail_errno(Stage stage, int error_number, fmt::format_str
 #define RVMM_TRY(declaration, expression) \
     RVMM_TRY_IMPL_(RVMM_CONCAT(rvmm_try_, __LINE__), declaration, expression)
 // A declaration cannot stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define RVMM_TRY_IMPL_(temporary, declaration, expression)                  \
     auto temporary = (expression);                                          \
     if (!(temporary)) return std::unexpected(std::move(temporary).error()); \
-    declaration = *std::move(temporary) /* NOLINT(bugprone-macro-parentheses) */
+    declaration = *std::move(temporary)
+// NOLINTEND(bugprone-macro-parentheses)
 
 /// `RVMM_CHECK(step());` for a Result<void>: returns its Error from this function.
 #define RVMM_CHECK(expression)                                      \

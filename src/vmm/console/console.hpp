@@ -29,7 +29,7 @@ class ConsoleOutput final : public devices::ByteSink {
     void finish();
 
   private:
-    static constexpr std::size_t kLimit = 64 * 1024;
+    static constexpr std::size_t kLimit = std::size_t{64} * 1024;
 
     void flush();
     void wait_until_writable();
