@@ -30,18 +30,36 @@ std::optional<realm::HostKind> host_kind(const std::string& name) {
     return std::nullopt;
 }
 
-/// A report never replaces a file that is there.
-Result<UniqueFd> create_report(const std::string& path) {
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    if (!fd) return fail_errno(Stage::kUsage, errno, "cannot create the report {}", path);
-    return fd;
-}
+/// The file of --report: new, and gone again if there is nothing to report.
+class ReportFile {
+  public:
+    static Result<ReportFile> create(std::string path) {
+        ReportFile file(std::move(path));
+        if (file.path_.empty()) return file;
+        file.fd_.reset(::open(file.path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+        if (!file.fd_)
+            return fail_errno(Stage::kUsage, errno, "cannot create the report {}", file.path_);
+        return file;
+    }
+    ReportFile(ReportFile&&) = default;
+    ~ReportFile() {
+        if (fd_ && !written_) ::unlink(path_.c_str());
+    }
+    Result<> write(std::string_view text) {
+        if (!fd_) return {};
+        written_ = true;
+        return write_all(Stage::kLaunch, fd_.get(), as_bytes(text), "the report");
+    }
+
+  private:
+    explicit ReportFile(std::string path) : path_(std::move(path)) {}
+    std::string path_;
+    UniqueFd fd_;
+    bool written_ = false;
+};
 
 Result<int> run(const RunOptions& options) {
-    UniqueFd report;
-    if (!options.report.empty()) {
-        RVMM_TRY(report, create_report(options.report));
-    }
+    RVMM_TRY(auto report, ReportFile::create(options.report));
     RVMM_TRY(auto spec, realm::load_config(options.config, options.parsing));
     RVMM_TRY(const auto plan, realm::LaunchPlan::create(std::move(spec)));
     vmm::RunRequest request;
@@ -49,8 +67,9 @@ Result<int> run(const RunOptions& options) {
     request.console_to_stderr = options.json;
     request.inside_lab = options.inside_lab;
     RVMM_TRY(const auto outcome, vmm::run_image(plan, request));
+    if (outcome.report.empty()) return outcome.exit_code;  // the lab's rvmm said why
     const std::string line = outcome.report + "\n";
-    if (report) RVMM_CHECK(write_all(Stage::kLaunch, report.get(), as_bytes(line), "the report"));
+    RVMM_CHECK(report.write(line));
     if (options.json)
         RVMM_CHECK(write_all(Stage::kLaunch, STDOUT_FILENO, as_bytes(line), "the report"));
     return outcome.exit_code;

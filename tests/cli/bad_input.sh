@@ -61,6 +61,8 @@ check host_not_allowed 77 'real CCA hosts only' run cca.cfg
 cfg plain.cfg '[boot]' 'kernel = "hello"'
 check realm_by_flag 77 'real CCA hosts only' run --realm plain.cfg
 check profile 65 'sha512|hash' run good.cfg --set realm.hash=sha512
+check failed_run_leaves_no_report 66 'cannot open kernel' run good.cfg --set boot.kernel=nowhere --report new.json
+if [ -e new.json ]; then echo "FAIL report_of_nothing: an empty report is left"; failed=1; fi
 check unwritable_report 64 'cannot create the report' run good.cfg --report /nowhere/report.json
 
 # Usage errors are CLI11's to word; their code is ours.

@@ -72,6 +72,7 @@ Result<> make_terminal(WindowSize size, AgentChild& ours, ChildEnds& theirs) {
     for (const auto& [name, value] : kEnvironment) ::setenv(name, value, 1);
     for (const auto& [name, value] : run.environment) ::setenv(name.c_str(), value.c_str(), 1);
     std::vector<char*> argv;
+    argv.reserve(run.argv.size() + 1);
     for (const std::string& argument : run.argv)
         argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);

@@ -37,9 +37,9 @@ bool is_folder(const fs::path& path) {
     return fs::is_directory(path, ignored);
 }
 
-std::unexpected<Error> missing(std::string what, std::string advice = "run scripts/setup") {
-    return std::unexpected(
-        Error(Stage::kHostCannot, "the lab needs " + what).with_advice(std::move(advice)));
+std::unexpected<Error> missing(std::string_view what, std::string advice = "run scripts/setup") {
+    return std::unexpected(Error(Stage::kHostCannot, fmt::format("the lab needs {}", what))
+                               .with_advice(std::move(advice)));
 }
 
 }  // namespace

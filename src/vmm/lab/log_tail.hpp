@@ -9,7 +9,7 @@ namespace rvmm::vmm::lab {
 
 class LogTail {
   public:
-    static constexpr std::size_t kMaxBytes = 64 * 1024;
+    static constexpr std::size_t kMaxBytes = 64U << 10;
 
     void push(ByteSpan bytes);
     bool empty() const { return text_.empty(); }

@@ -26,7 +26,7 @@ using asio::use_awaitable;
 
 constexpr auto kBootLimit = 60s;
 constexpr auto kGrace = 5s;
-constexpr std::size_t kBufferSize = 64 * 1024;
+constexpr std::size_t kBufferSize = 64U << 10;
 
 WindowSize our_window_size() {
     winsize size = {};

@@ -15,6 +15,7 @@
 namespace rvmm::vmm::lab {
 namespace {
 
+constexpr std::size_t kBufferSize = 64U << 10;
 constexpr std::size_t kLogLines = 15;
 constexpr int kLogMilliseconds = 1000;
 
@@ -36,7 +37,7 @@ void read_rest(int fd, LogTail& log) {
 }  // namespace
 
 asio::awaitable<void> Session::read_control() {
-    std::array<std::byte, 64 * 1024> buffer;
+    std::array<std::byte, kBufferSize> buffer;
     while (true) {
         asio::error_code error;
         const std::size_t size = co_await control_.async_read_some(
@@ -57,8 +58,7 @@ Result<> Session::read_messages(ByteSpan bytes) {
     while (true) {
         RVMM_TRY(auto message, reader_.next());
         if (!message) return {};
-        RVMM_CHECK(
-            std::visit([this](auto&& m) { return on_message(std::move(m)); }, *std::move(message)));
+        RVMM_CHECK(std::visit([this](auto& m) { return on_message(std::move(m)); }, *message));
     }
 }
 
@@ -122,7 +122,7 @@ void Session::tell_stdin_end() {
 void Session::finish_if_complete() {
     if (!bye_ || stdout_->bytes < exited_->stdout_bytes || stderr_->bytes < exited_->stderr_bytes)
         return;
-    LabOutcome outcome = std::move(collected_);
+    LabOutcome outcome = std::exchange(collected_, {});
     outcome.signalled = exited_->signalled;
     outcome.exit_code = exited_->signalled ? killed_by(exited_->number) : exited_->number;
     finish(std::move(outcome));
