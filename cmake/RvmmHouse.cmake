@@ -16,7 +16,8 @@ if(RVMM_BUILD_FUZZ)
 endif()
 if(RVMM_STATIC)
   add_compile_options(-ffunction-sections -fdata-sections)
-  add_link_options(-static -Wl,--gc-sections)
+  # --no-warnings: libcrypto names resolver functions that rvmm never calls.
+  add_link_options(-static -Wl,--gc-sections -Wl,--no-warnings)
 endif()
 
 find_program(RVMM_CCACHE ccache)

@@ -1,9 +1,11 @@
 // rvmm: launches Arm CCA realms, and knows before a launch what they measure to.
 #include <csignal>
-#include <cstdio>
 #include <exception>
+#include <string>
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "base/exit_code.hpp"
 #include "base/log.hpp"
@@ -13,6 +15,16 @@
 #include "cli/run_command.hpp"
 
 namespace {
+
+/// A program may be started with standard streams closed; nothing that we open may take their
+/// places.
+void open_standard_streams() {
+    int fd = 0;
+    do {
+        fd = ::open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) ::close(fd);
+}
 
 int run(int argc, char** argv) {
     CLI::App app(
@@ -46,6 +58,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_standard_streams();
     // A reader that goes away is an error of a write, not the end of the machine.
     std::signal(SIGPIPE, SIG_IGN);
     try {

@@ -73,6 +73,11 @@ for arguments in '' 'run' 'frobnicate' 'run good.cfg --host mars'; do
     if [ $got = 64 ]; then echo "ok usage '$arguments'"; else echo "FAIL usage '$arguments': $got"; failed=1; fi
 done
 
+# Closed standard streams.
+timeout 10 "$RVMM" doctor <&- >/dev/null 2>&1 && echo "ok closed_stdin" || { echo "FAIL closed_stdin"; failed=1; }
+timeout 10 "$RVMM" run good.cfg --set machine.vcpus=0 >&- 2>err <&-
+if [ $? = 65 ]; then echo "ok closed_stdout"; else echo "FAIL closed_stdout"; failed=1; fi
+
 # A file that shrinks or grows while it is read is an error, never half an image.
 truncate -s 400M moving
 ( for _ in $(seq 200); do truncate -s 1M moving; truncate -s 400M moving; done ) 2>/dev/null &

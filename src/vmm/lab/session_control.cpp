@@ -1,5 +1,6 @@
 // The conversation with the agent: Session's other half.
 #include <array>
+#include <utility>
 
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
