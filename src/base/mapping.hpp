@@ -24,8 +24,6 @@ class Mapping {
     /// errors (Stage::kLaunch).
     static Result<Mapping> create(std::string_view what, std::size_t size, int protection,
                                   int flags, int fd, std::uint64_t offset = 0);
-    /// Takes over a mapping that was made elsewhere.
-    static Mapping adopt(void* data, std::size_t size) { return Mapping(data, size); }
 
     std::byte* data() const { return static_cast<std::byte*>(data_); }
     std::size_t size() const { return size_; }

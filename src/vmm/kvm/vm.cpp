@@ -60,10 +60,6 @@ int System::probe_vm_type(std::uint64_t type) const {
     return 0;
 }
 
-long Vm::capability(unsigned long number) const {
-    return std::max(0L, driver_->ioctl(fd_.get(), KVM_CHECK_EXTENSION, number));
-}
-
 Result<> Vm::add_memory(std::uint32_t slot, IpaRange range, void* host) {
     kvm_userspace_memory_region region = {};
     region.slot = slot;

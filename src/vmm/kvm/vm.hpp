@@ -106,8 +106,6 @@ struct GicAddresses {
 
 class Vm {
   public:
-    long capability(unsigned long number) const;
-
     /// A memslot on `host`, which outlives the VM. Whole pages.
     Result<> add_memory(std::uint32_t slot, IpaRange range, void* host);
     Result<Vcpu> create_vcpu(std::uint32_t index);
