@@ -1,26 +1,31 @@
 #include "measure/hash.hpp"
 
-#include <memory>
+#include <algorithm>
 
 #include <openssl/evp.h>
 
 namespace rvmm::measure {
 namespace {
 
-const EVP_MD* algorithm(Hash hash) {
+constexpr std::array kHashes = {Hash::kSha256, Hash::kSha384, Hash::kSha512};
+
+const char* openssl_name(Hash hash) {
     switch (hash) {
         case Hash::kSha256:
-            return EVP_sha256();
+            return "SHA256";
         case Hash::kSha384:
-            return EVP_sha384();
+            return "SHA384";
         case Hash::kSha512:
-            return EVP_sha512();
+            return "SHA512";
     }
-    return nullptr;
+    return "";
 }
 
 struct FreeContext {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+struct FreeAlgorithm {
+    void operator()(EVP_MD* algorithm) const { EVP_MD_free(algorithm); }
 };
 
 }  // namespace
@@ -37,28 +42,59 @@ std::string_view to_string(Hash hash) {
     return "unknown";
 }
 
-std::size_t digest_size(Hash hash) {
-    switch (hash) {
-        case Hash::kSha256:
-            return 32;
-        case Hash::kSha384:
-            return 48;
-        case Hash::kSha512:
-            return 64;
-    }
-    return 0;
+std::optional<Hash> parse_hash(std::string_view name) {
+    for (const Hash hash : kHashes)
+        if (to_string(hash) == name) return hash;
+    return std::nullopt;
 }
 
-Result<Bytes> digest(Hash hash, std::initializer_list<ByteSpan> parts) {
-    const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
-    bool ok = context && EVP_DigestInit_ex(context.get(), algorithm(hash), nullptr) == 1;
+std::optional<Digest> Digest::from(ByteSpan bytes) {
+    if (bytes.empty()) return Digest();
+    for (const Hash hash : kHashes) {
+        if (digest_size(hash) != bytes.size()) continue;
+        Digest digest(hash);
+        std::ranges::copy(bytes, digest.value_.begin());
+        return digest;
+    }
+    return std::nullopt;
+}
+
+std::optional<Digest> Digest::from_hex(std::string_view text) {
+    const auto bytes = rvmm::from_hex(text);
+    return bytes ? from(*bytes) : std::nullopt;
+}
+
+// The algorithm is fetched once: OpenSSL 3 looks it up anew for each digest otherwise.
+struct Hasher::State {
+    explicit State(Hash hash)
+        : algorithm(EVP_MD_fetch(nullptr, openssl_name(hash), nullptr)),
+          context(EVP_MD_CTX_new()) {}
+
+    std::unique_ptr<EVP_MD, FreeAlgorithm> algorithm;
+    std::unique_ptr<EVP_MD_CTX, FreeContext> context;
+};
+
+Hasher::Hasher(Hash hash) : hash_(hash), state_(std::make_unique<State>(hash)) {}
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+Hasher::~Hasher() = default;
+
+Result<Digest> Hasher::digest(std::initializer_list<ByteSpan> parts) {
+    EVP_MD_CTX* const context = state_->context.get();
+    const EVP_MD* const algorithm = state_->algorithm.get();
+    Digest result(hash_);
+    bool ok = context != nullptr && algorithm != nullptr &&
+              EVP_DigestInit_ex2(context, algorithm, nullptr) == 1;
     for (const ByteSpan part : parts)
-        ok = ok && EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1;
-    Bytes result(digest_size(hash));
-    ok = ok && EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(result.data()),
-                                  nullptr) == 1;
-    if (!ok) return fail(Stage::kInternal, "OpenSSL cannot compute {}", to_string(hash));
+        ok = ok && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
+    auto* const out = reinterpret_cast<unsigned char*>(result.mutable_bytes().data());
+    ok = ok && EVP_DigestFinal_ex(context, out, nullptr) == 1;
+    if (!ok) return fail(Stage::kInternal, "OpenSSL cannot compute {}", to_string(hash_));
     return result;
+}
+
+Result<Digest> digest(Hash hash, std::initializer_list<ByteSpan> parts) {
+    return Hasher(hash).digest(parts);
 }
 
 }  // namespace rvmm::measure

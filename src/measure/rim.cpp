@@ -1,7 +1,16 @@
 #include "measure/rim.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace rvmm::measure {
 namespace {
+
+constexpr std::array<std::string_view, 3> kRuleNames = {"rmm-1.0", "rmm-2.0/tf-rmm",
+                                                        "rmm-2.0/spec"};
+constexpr std::array<std::string_view, 2> kRemRuleNames = {"tf-rmm", "spec"};
+constexpr std::array<std::size_t, 3> kGranuleSizes = {4096, 16384, 65536};
+constexpr std::size_t kSlotSize = 64;  // a measurement's slot, whatever the hash
 
 rmi::RealmParams measured_part(const rmi::RealmParams& params) {
     using P = rmi::RealmParams;
@@ -27,29 +36,25 @@ rmi::RecParams measured_part(const rmi::RecParams& params) {
 
 }  // namespace
 
-RimExtender::RimExtender(Rule rule, Hash hash)
-    : rule_(rule), hash_(hash), rim_(digest_size(hash)) {}
+RimExtender::RimExtender(Rule rule, Hash hash) : rule_(rule), hasher_(hash), rim_(hash) {}
 
 Result<> RimExtender::realm_create(const rmi::RealmParams& params) {
-    switch (rule_) {
-        case Rule::kRmm2TfRmm:
-            return extend(measured_part(params).bytes());
-    }
-    return fail(Stage::kInternal, "unknown measurement rule {}", static_cast<unsigned>(rule_));
+    if (rule_ == Rule::kRmm2Spec) return {};
+    return extend(measured_part(params).bytes());
 }
 
 Result<> RimExtender::data(Ipa ipa, ByteSpan page) {
-    if (page.size() != kMeasuredPageSize)
-        return fail(Stage::kInternal, "a measured page has {} bytes", page.size());
-    RVMM_TRY(const Bytes content, digest(hash_, {page}));
-    return extend_data(ipa, rmi::DataMeasurement::kFlagMeasured, content);
+    if (std::ranges::find(kGranuleSizes, page.size()) == kGranuleSizes.end())
+        return fail(Stage::kInternal, "no granule has {} bytes", page.size());
+    RVMM_TRY(const Digest content, hasher_.digest({page}));
+    return extend_data(ipa, rmi::DataMeasurement::kFlagMeasured, content.bytes());
 }
 
-Result<> RimExtender::data_digest(Ipa ipa, ByteSpan page_digest) {
-    if (page_digest.size() != digest_size(hash_))
-        return fail(Stage::kInternal, "a {} digest has {} bytes", to_string(hash_),
+Result<> RimExtender::data_digest(Ipa ipa, const Digest& page_digest) {
+    if (page_digest.size() != digest_size(hash()))
+        return fail(Stage::kInternal, "a {} digest has {} bytes", to_string(hash()),
                     page_digest.size());
-    return extend_data(ipa, rmi::DataMeasurement::kFlagMeasured, page_digest);
+    return extend_data(ipa, rmi::DataMeasurement::kFlagMeasured, page_digest.bytes());
 }
 
 Result<> RimExtender::data_unmeasured(Ipa ipa) {
@@ -58,13 +63,25 @@ Result<> RimExtender::data_unmeasured(Ipa ipa) {
 
 Result<> RimExtender::rec(const rmi::RecParams& params) {
     if ((params.get(rmi::RecParams::kFlags) & rmi::RecParams::kFlagRunnable) == 0) return {};
-    RVMM_TRY(const Bytes page, digest(hash_, {measured_part(params).bytes()}));
+    RVMM_TRY(const Digest page, hasher_.digest({measured_part(params).bytes()}));
     using M = rmi::RecMeasurement;
     M descriptor;
     descriptor.set(M::kType, M::kTypeValue);
     descriptor.set(M::kLen, M::kSize);
-    descriptor.set(M::kRim, rim_);
-    descriptor.set(M::kParams, page);
+    descriptor.set(M::kRim, rim_.bytes());
+    descriptor.set(M::kParams, page.bytes());
+    return extend(descriptor.bytes());
+}
+
+Result<> RimExtender::ripas(const IpaRange& entry) {
+    if (rule_ != Rule::kRmm1) return {};
+    using M = rmi::RipasMeasurement;
+    M descriptor;
+    descriptor.set(M::kType, M::kTypeValue);
+    descriptor.set(M::kLen, M::kSize);
+    descriptor.set(M::kRim, rim_.bytes());
+    descriptor.set(M::kBase, entry.base().value);
+    descriptor.set(M::kTop, entry.top().value);
     return extend(descriptor.bytes());
 }
 
@@ -73,7 +90,7 @@ Result<> RimExtender::extend_data(Ipa ipa, std::uint64_t flags, ByteSpan content
     M descriptor;
     descriptor.set(M::kType, M::kTypeValue);
     descriptor.set(M::kLen, M::kSize);
-    descriptor.set(M::kRim, rim_);
+    descriptor.set(M::kRim, rim_.bytes());
     descriptor.set(M::kIpa, ipa.value);
     descriptor.set(M::kFlags, flags);
     descriptor.set(M::kContent, content);
@@ -81,16 +98,39 @@ Result<> RimExtender::extend_data(Ipa ipa, std::uint64_t flags, ByteSpan content
 }
 
 Result<> RimExtender::extend(ByteSpan descriptor) {
-    RVMM_TRY(rim_, digest(hash_, {descriptor}));
+    RVMM_TRY(rim_, hasher_.digest({descriptor}));
     return {};
 }
 
-Result<Bytes> rem_extend(Rule rule, Hash hash, ByteSpan old, ByteSpan value) {
-    switch (rule) {
-        case Rule::kRmm2TfRmm:
-            return digest(hash, {old, value});
-    }
-    return fail(Stage::kInternal, "unknown measurement rule {}", static_cast<unsigned>(rule));
+Result<Digest> rem_extend(RemRule rule, Hash hash, const Digest& old, ByteSpan value) {
+    if (old.size() != digest_size(hash) || value.size() > kSlotSize)
+        return fail(Stage::kInternal, "a {} REM has {} bytes and takes up to {}, not {} and {}",
+                    to_string(hash), digest_size(hash), kSlotSize, old.size(), value.size());
+    constexpr std::array<std::byte, kSlotSize> zeros{};
+    const ByteSpan padding(zeros);
+    if (rule == RemRule::kTfRmm) return digest(hash, {old.bytes(), value});
+    return digest(hash, {old.bytes(), padding.first(kSlotSize - old.size()), value,
+                         padding.first(kSlotSize - value.size())});
+}
+
+std::string_view to_string(Rule rule) {
+    return kRuleNames[static_cast<std::size_t>(rule)];
+}
+
+std::optional<Rule> parse_rule(std::string_view name) {
+    const auto found = std::ranges::find(kRuleNames, name);
+    if (found == kRuleNames.end()) return std::nullopt;
+    return static_cast<Rule>(found - kRuleNames.begin());
+}
+
+std::string_view to_string(RemRule rule) {
+    return kRemRuleNames[static_cast<std::size_t>(rule)];
+}
+
+std::optional<RemRule> parse_rem_rule(std::string_view name) {
+    const auto found = std::ranges::find(kRemRuleNames, name);
+    if (found == kRemRuleNames.end()) return std::nullopt;
+    return static_cast<RemRule>(found - kRemRuleNames.begin());
 }
 
 }  // namespace rvmm::measure

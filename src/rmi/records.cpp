@@ -15,6 +15,7 @@ static_assert(is_laid_out<RealmParams, 4096>());
 static_assert(is_laid_out<RecParams, 4096>());
 static_assert(is_laid_out<DataMeasurement, 256>());
 static_assert(is_laid_out<RecMeasurement, 256>());
+static_assert(is_laid_out<RipasMeasurement, 256>());
 
 }  // namespace
 }  // namespace rvmm::rmi

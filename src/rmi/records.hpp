@@ -153,4 +153,18 @@ struct RecMeasurement : Record<256> {
     static constexpr std::array kFields = {info(kType), info(kLen), info(kRim), info(kParams)};
 };
 
+/// What the RIM is extended with for an RTT entry whose RIPAS became RAM (type 2, RMI 1.0 only).
+struct RipasMeasurement : Record<256> {
+    static constexpr std::uint8_t kTypeValue = 2;
+
+    static constexpr Field<std::uint8_t> kType{"type", 0x00};
+    static constexpr Field<std::uint64_t> kLen{"len", 0x08};
+    static constexpr ByteField<64> kRim{"rim", 0x10};  // the RIM so far
+    static constexpr Field<std::uint64_t> kBase{"base", 0x50};
+    static constexpr Field<std::uint64_t> kTop{"top", 0x58};
+
+    static constexpr std::array kFields = {info(kType), info(kLen), info(kRim), info(kBase),
+                                           info(kTop)};
+};
+
 }  // namespace rvmm::rmi

@@ -73,7 +73,7 @@ class Memory : public RealmMemory {
 ActiveRealm small_realm(unsigned signing_calls) {
     ActiveRealm realm;
     realm.ipa_bits = 34;
-    realm.rim = Bytes(32);
+    realm.rim = measure::Digest(measure::Hash::kSha256);
     realm.ram = {kRam};
     realm.mpidrs = {0, 1, 2};
     realm.signing_calls = signing_calls;

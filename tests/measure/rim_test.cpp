@@ -114,7 +114,7 @@ TEST(RimExtender, RealLaunchV14_GivesTheRimOfItsToken) {
     for (const json& range : launch.at("populate")) {
         Ipa ipa{number(range.at("base"))};
         for (const json& page : range.at("page_sha256")) {
-            ASSERT_TRUE(extender.data_digest(ipa, *from_hex(text(page))));
+            ASSERT_TRUE(extender.data_digest(ipa, *Digest::from_hex(text(page))));
             ipa = ipa + kMeasuredPageSize;
         }
         EXPECT_EQ(ipa.value, number(range.at("top")));
@@ -134,7 +134,7 @@ TEST(RimExtender, WrongLengths_AreRefusedAndChangeNothing) {
     const std::string before = to_hex(extender.rim());
     EXPECT_EQ(before, std::string(96, '0'));
     EXPECT_FALSE(extender.data(Ipa{0}, Bytes(4095)));
-    EXPECT_FALSE(extender.data_digest(Ipa{0}, Bytes(32)));
+    EXPECT_FALSE(extender.data_digest(Ipa{0}, Digest(Hash::kSha256)));
     EXPECT_EQ(to_hex(extender.rim()), before);
 }
 
@@ -143,8 +143,8 @@ TEST(RemExtend, TfRmmVectors_GiveTheRemAfterEveryExtension) {
     std::size_t extensions = 0;
     for (const json& test : vectors.at("cases")) {
         const Hash hash = hash_named(text(test.at("hash")));
-        std::array<Bytes, 4> rems;
-        rems.fill(Bytes(digest_size(hash)));
+        std::array<Digest, 4> rems;
+        rems.fill(Digest(hash));
         for (const json& step : test.at("steps")) {
             if (text(step.at("op")) != "rsi") continue;
             std::istringstream call(text(step.at("call")));
@@ -154,10 +154,10 @@ TEST(RemExtend, TfRmmVectors_GiveTheRemAfterEveryExtension) {
             if (name == "rem_extend" && number(step.at("rc")) == 0) {
                 Bytes value = *from_hex(hex);
                 value.resize(size);
-                Bytes& rem = rems.at(index - 1);
-                auto extended = rem_extend(Rule::kRmm2TfRmm, hash, rem, value);
+                Digest& rem = rems.at(index - 1);
+                const auto extended = rem_extend(RemRule::kTfRmm, hash, rem, value);
                 ASSERT_TRUE(extended);
-                rem = std::move(*extended);
+                rem = *extended;
                 ++extensions;
             }
             for (std::size_t i = 0; i < 4; ++i)

@@ -76,7 +76,6 @@ class StepFolder {
         for (std::size_t i = 0; i < step.gprs.size(); ++i) params.set(P::kGprs, step.gprs[i], i);
         return rim_.rec(params);
     }
-    // The one rule that is built measures neither.
     Result<> operator()(const InitRipasStep&) const { return {}; }
     Result<> operator()(const ActivateStep&) const { return {}; }
 
@@ -100,14 +99,14 @@ Result<LaunchPlan> LaunchPlan::create(RealmSpec spec) {
     return plan;
 }
 
-Result<Bytes> fold_rim(const LaunchPlan& plan) {
+Result<measure::Digest> fold_rim(const LaunchPlan& plan) {
     const std::optional<RealmParameters>& realm = plan.spec().realm;
     if (!realm) return fail(Stage::kInternal, "an ordinary VM has no measurement");
     measure::RimExtender rim(plan.profile()->rule, realm->hash);
     RVMM_CHECK(rim.realm_create(realm_params(*realm)));
     const StepFolder fold(rim, plan.layout().blobs);
     for (const PlanStep& step : plan.steps()) RVMM_CHECK(std::visit(fold, step));
-    return Bytes(rim.rim().begin(), rim.rim().end());
+    return rim.rim();
 }
 
 }  // namespace rvmm::realm

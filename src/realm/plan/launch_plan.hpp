@@ -61,7 +61,7 @@ class LaunchPlan {
     const Profile* profile_ = nullptr;
 };
 
-/// The realm initial measurement that `plan` leads to: hash-length bytes. The plan is a realm's.
-Result<Bytes> fold_rim(const LaunchPlan& plan);
+/// The realm initial measurement that `plan` leads to: a digest of its hash. The plan is a realm's.
+Result<measure::Digest> fold_rim(const LaunchPlan& plan);
 
 }  // namespace rvmm::realm

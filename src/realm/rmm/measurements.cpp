@@ -1,14 +1,13 @@
 #include "realm/rmm/measurements.hpp"
 
-#include <utility>
-
+#include "measure/rim.hpp"
 #include "realm/rmm/answer.hpp"
 
 namespace rvmm::realm {
 
-Measurements::Measurements(measure::Hash hash, Bytes rim) : hash_(hash) {
-    values_.fill(Bytes(measure::digest_size(hash)));
-    values_[0] = std::move(rim);
+Measurements::Measurements(measure::Hash hash, const measure::Digest& rim) : hash_(hash) {
+    values_.fill(measure::Digest(hash));
+    values_[0] = rim;
 }
 
 void Measurements::read(rmi::SmcRegisters& registers) const {
@@ -16,7 +15,7 @@ void Measurements::read(rmi::SmcRegisters& registers) const {
     if (index >= values_.size()) return answer(registers, rmi::RsiStatus::kErrorInput);
     answer(registers, rmi::RsiStatus::kSuccess);
     registers.x[8] = 0;
-    const ByteSpan value = values_[index];
+    const ByteSpan value = at(index);
     for (std::size_t i = 0; i < value.size() / 8; ++i)
         registers.x[1 + i] = load_le<std::uint64_t>(value.subspan(8 * i));
 }
@@ -31,9 +30,10 @@ void Measurements::extend(rmi::SmcRegisters& registers) {
     for (std::size_t i = 0; i < value.size() / 8; ++i)
         store_le(std::span(value).subspan(8 * i), registers.x[3 + i]);
 
-    auto extended = measure::digest(hash_, {values_[index], std::span(value).first(size)});
+    const auto extended = measure::rem_extend(measure::RemRule::kTfRmm, hash_, values_[index],
+                                              std::span(value).first(size));
     if (!extended) return answer(registers, rmi::RsiStatus::kErrorUnknown);
-    values_[index] = *std::move(extended);
+    values_[index] = *extended;
     answer(registers, rmi::RsiStatus::kSuccess);
 }
 

@@ -14,11 +14,11 @@ namespace rvmm::realm {
 /// RIM (index 0, fixed at activation) and REMs 1 to 4 (zero at activation), hash-length bytes each.
 class Measurements {
   public:
-    /// `rim` is hash-length bytes.
-    Measurements(measure::Hash hash, Bytes rim);
+    /// `rim` is one of `hash`.
+    Measurements(measure::Hash hash, const measure::Digest& rim);
 
     /// `index` is 0 to 4.
-    ByteSpan at(std::size_t index) const { return values_[index]; }
+    ByteSpan at(std::size_t index) const { return values_[index].bytes(); }
 
     /// RSI_MEASUREMENT_READ: X1 to X8 are the measurement. As the RMM does it: of the registers
     /// that a hash shorter than 64 bytes leaves over, X8 is cleared and the others are kept.
@@ -30,7 +30,7 @@ class Measurements {
 
   private:
     measure::Hash hash_;
-    std::array<Bytes, rmi::kRsiMeasurementCount> values_;
+    std::array<measure::Digest, rmi::kRsiMeasurementCount> values_;
 };
 
 }  // namespace rvmm::realm

@@ -43,7 +43,7 @@ struct ActiveRealm {
     unsigned ipa_bits = 40;  // s2sz, with the unprotected half
     measure::Hash hash = measure::Hash::kSha256;
     std::array<std::byte, 64> personalization{};
-    Bytes rim;                          // hash-length bytes
+    measure::Digest rim;                // of that hash
     std::vector<IpaRange> ram;          // memslots with RIPAS RAM at activation, ascending
     std::vector<std::uint64_t> mpidrs;  // of each REC, index order (affinity fields only)
     std::uint32_t gicv3_vtr = 0;        // RsiRealmConfig 0x18

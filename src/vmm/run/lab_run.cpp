@@ -75,7 +75,7 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     RunResult result;
     result.host = RunsOn::kLab;
     if (plan.is_realm()) {
-        RVMM_TRY(const Bytes rim, realm::fold_rim(plan));
+        RVMM_TRY(const auto rim, realm::fold_rim(plan));
         result.rim = to_hex(rim);
     }
     if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");

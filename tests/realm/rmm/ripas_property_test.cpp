@@ -125,7 +125,7 @@ class Walk {
     ActiveRealm realm() const {
         ActiveRealm realm;
         realm.ipa_bits = shape_.ipa_bits;
-        realm.rim = Bytes(32);
+        realm.rim = measure::Digest(measure::Hash::kSha256);
         realm.ram = shape_.slots;
         realm.mpidrs = {0};
         return realm;

@@ -70,7 +70,7 @@ Bytes recorded_rim(const std::vector<std::string>& lines) {
 ActiveRealm recorded_realm(const std::vector<std::string>& lines) {
     ActiveRealm realm;
     realm.ipa_bits = 34;
-    realm.rim = recorded_rim(lines);
+    realm.rim = *measure::Digest::from(recorded_rim(lines));
     realm.ram = {kRam};
     realm.mpidrs = {0};
     realm.gicv3_vtr = 0x90b8'0003;

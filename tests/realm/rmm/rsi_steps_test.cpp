@@ -49,7 +49,7 @@ ActiveRealm realm_of(const json& test_case) {
     realm.ipa_bits = test_case["s2sz"];
     realm.hash = hash_of(test_case["hash"]);
     std::ranges::copy(bytes_of(test_case["rpv"]), realm.personalization.begin());
-    realm.rim = bytes_of(test_case["rim"]);
+    realm.rim = *measure::Digest::from(bytes_of(test_case["rim"]));
     realm.ram = {kRam};
     realm.mpidrs = {0};
     realm.signing_calls = 0;  // nothing interrupts a host build

@@ -25,7 +25,7 @@ constexpr std::uint64_t kCpuOff = 0x8400'0002;
 ActiveRealm three_recs() {
     ActiveRealm realm;
     realm.ipa_bits = 34;
-    realm.rim = Bytes(32);
+    realm.rim = measure::Digest(measure::Hash::kSha256);
     realm.ram = {kRam};
     realm.mpidrs = {0, 1, 0x100};
     return realm;
