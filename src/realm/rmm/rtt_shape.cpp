@@ -3,22 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "realm/plan/ripas_entries.hpp"
+#include "rmi/rtt.hpp"
+
 namespace rvmm::realm {
-namespace {
 
-constexpr int kPageLevel = 3;
-
-constexpr int start_level(unsigned ipa_bits) {
-    if (ipa_bits <= 34) return 2;
-    return ipa_bits <= 43 ? 1 : 0;
-}
-
-// What one entry of a table at `level` maps. Bytes.
-constexpr std::uint64_t entry_size(int level) {
-    return 1ULL << (12 + 9 * (kPageLevel - level));
-}
-
-}  // namespace
+using rmi::rtt_entry_size;
 
 RttShape::RttShape(unsigned ipa_bits, std::vector<IpaRange> slots)
     : start_level_(start_level(ipa_bits)), slots_(std::move(slots)) {}
@@ -29,16 +19,16 @@ bool RttShape::has_slot(Ipa base, std::uint64_t size) const {
 }
 
 Ipa RttShape::entries_end(Ipa ipa) const {
-    int level = kPageLevel;
-    std::uint64_t table_size = entry_size(level - 1);
+    int level = rmi::kRttPageLevel;
+    std::uint64_t table_size = rtt_entry_size(level - 1);
     while (level > start_level_ && !has_slot(Ipa{align_down(ipa.value, table_size)}, table_size))
-        table_size = entry_size(--level - 1);
+        table_size = rtt_entry_size(--level - 1);
 
     Ipa end = Ipa{align_down(ipa.value, table_size)} + table_size;
-    if (level == kPageLevel) return end;
+    if (level == rmi::kRttPageLevel) return end;
     for (const IpaRange& slot : slots_)
         if (slot.base() > ipa)
-            end = std::min(end, Ipa{align_down(slot.base().value, entry_size(level))});
+            end = std::min(end, Ipa{align_down(slot.base().value, rtt_entry_size(level))});
     return end;
 }
 
