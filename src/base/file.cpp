@@ -16,9 +16,8 @@ std::string_view kind_of(mode_t mode) {
     return "not a regular file";
 }
 
-bool same_version(const struct stat& a, const struct stat& b) {
-    return a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-           a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+std::unexpected<Error> changed(std::string_view role, const std::filesystem::path& path) {
+    return fail(Stage::kImage, "{} {} changed while it was read", role, path.native());
 }
 
 }  // namespace
@@ -35,31 +34,52 @@ Result<UniqueFd> open_regular(std::string_view role, const std::filesystem::path
     return fd;
 }
 
-Result<Bytes> read_open_file(std::string_view role, const std::filesystem::path& path, int fd,
-                             std::uint64_t limit) {
-    struct stat before = {};
-    if (::fstat(fd, &before) != 0)
+Result<FileVersion> file_version(std::string_view role, const std::filesystem::path& path, int fd) {
+    struct stat status = {};
+    if (::fstat(fd, &status) != 0)
         return fail_errno(Stage::kImage, errno, "cannot stat {} {}", role, path.native());
-    const auto size = static_cast<std::uint64_t>(before.st_size);
-    if (size > limit)
-        return fail(Stage::kImage, "{} {} is too large: {} bytes, at most {} fit", role,
-                    path.native(), size, limit);
-    Bytes bytes(size);
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t n =
-            ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+    return FileVersion{.size = static_cast<std::uint64_t>(status.st_size),
+                       .changed_s = status.st_ctim.tv_sec,
+                       .changed_ns = status.st_ctim.tv_nsec,
+                       .written_s = status.st_mtim.tv_sec,
+                       .written_ns = status.st_mtim.tv_nsec};
+}
+
+Result<> check_size(std::string_view role, const std::filesystem::path& path, std::uint64_t size,
+                    std::uint64_t limit) {
+    if (size <= limit) return {};
+    return fail(Stage::kImage, "{} {} is too large: {} bytes, at most {} fit", role, path.native(),
+                size, limit);
+}
+
+Result<> read_exactly(std::string_view role, const std::filesystem::path& path, int fd,
+                      MutableByteSpan out, std::uint64_t offset) {
+    while (!out.empty()) {
+        const ssize_t n = ::pread(fd, out.data(), out.size(), static_cast<off_t>(offset));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0)
             return fail_errno(Stage::kImage, errno, "cannot read {} {}", role, path.native());
-        if (n == 0) break;
-        done += static_cast<std::size_t>(n);
+        if (n == 0) return changed(role, path);
+        out = out.subspan(static_cast<std::size_t>(n));
+        offset += static_cast<std::uint64_t>(n);
     }
-    struct stat after = {};
-    if (::fstat(fd, &after) != 0)
-        return fail_errno(Stage::kImage, errno, "cannot stat {} {}", role, path.native());
-    if (done != bytes.size() || !same_version(before, after))
-        return fail(Stage::kImage, "{} {} changed while it was read", role, path.native());
+    return {};
+}
+
+Result<> check_version(std::string_view role, const std::filesystem::path& path, int fd,
+                       const FileVersion& version) {
+    RVMM_TRY(const FileVersion now, file_version(role, path, fd));
+    if (now != version) return changed(role, path);
+    return {};
+}
+
+Result<Bytes> read_open_file(std::string_view role, const std::filesystem::path& path, int fd,
+                             std::uint64_t limit) {
+    RVMM_TRY(const FileVersion version, file_version(role, path, fd));
+    RVMM_CHECK(check_size(role, path, version.size, limit));
+    Bytes bytes(version.size);
+    RVMM_CHECK(read_exactly(role, path, fd, bytes, 0));
+    RVMM_CHECK(check_version(role, path, fd, version));
     return bytes;
 }
 

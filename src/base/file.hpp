@@ -24,6 +24,22 @@ Result<UniqueFd> open_regular(std::string_view role, const std::filesystem::path
 Result<Bytes> read_open_file(std::string_view role, const std::filesystem::path& path, int fd,
                              std::uint64_t limit);
 
+/// What tells that a file was written to.
+struct FileVersion {
+    std::uint64_t size = 0;  // bytes
+    std::int64_t changed_s = 0, changed_ns = 0, written_s = 0, written_ns = 0;
+    friend bool operator==(const FileVersion&, const FileVersion&) = default;
+};
+
+/// The pieces that read_file() is made of, with its errors.
+Result<FileVersion> file_version(std::string_view role, const std::filesystem::path& path, int fd);
+Result<> check_size(std::string_view role, const std::filesystem::path& path, std::uint64_t size,
+                    std::uint64_t limit);
+Result<> read_exactly(std::string_view role, const std::filesystem::path& path, int fd,
+                      MutableByteSpan out, std::uint64_t offset);
+Result<> check_version(std::string_view role, const std::filesystem::path& path, int fd,
+                       const FileVersion& version);
+
 /// Writes all of `bytes` to `fd`, through short writes and EINTR. Errors carry `stage`.
 Result<> write_all(Stage stage, int fd, ByteSpan bytes, std::string_view what);
 

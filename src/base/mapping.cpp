@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include <unistd.h>
+
 namespace rvmm {
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
@@ -23,6 +25,14 @@ Result<Mapping> Mapping::create(std::string_view what, std::size_t size, int pro
     if (data == MAP_FAILED)
         return fail_errno(Stage::kLaunch, errno, "cannot map {} ({} bytes)", what, size);
     return Mapping(data, size);
+}
+
+void Mapping::shrink(std::size_t size) {
+    const auto page_size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t kept = (size + page_size - 1) / page_size * page_size;
+    if (kept == 0 || kept >= size_) return;
+    ::munmap(data() + kept, size_ - kept);
+    size_ = kept;
 }
 
 }  // namespace rvmm

@@ -25,6 +25,9 @@ class Mapping {
     static Result<Mapping> create(std::string_view what, std::size_t size, int protection,
                                   int flags, int fd, std::uint64_t offset = 0);
 
+    /// Gives back all pages that lie wholly behind the first `size` bytes.
+    void shrink(std::size_t size);
+
     std::byte* data() const { return static_cast<std::byte*>(data_); }
     std::size_t size() const { return size_; }
     MutableByteSpan bytes() const { return {data(), size_}; }

@@ -79,18 +79,31 @@ Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 Hasher::~Hasher() = default;
 
-Result<Digest> Hasher::digest(std::initializer_list<ByteSpan> parts) {
-    EVP_MD_CTX* const context = state_->context.get();
-    const EVP_MD* const algorithm = state_->algorithm.get();
+Result<> Hasher::check(int done) const {
+    if (done == 1) return {};
+    return fail(Stage::kInternal, "OpenSSL cannot compute {}", to_string(hash_));
+}
+
+Result<> Hasher::start() {
+    if (!state_->context || !state_->algorithm) return check(0);
+    return check(EVP_DigestInit_ex2(state_->context.get(), state_->algorithm.get(), nullptr));
+}
+
+Result<> Hasher::update(ByteSpan part) {
+    return check(EVP_DigestUpdate(state_->context.get(), part.data(), part.size()));
+}
+
+Result<Digest> Hasher::finish() {
     Digest result(hash_);
-    bool ok = context != nullptr && algorithm != nullptr &&
-              EVP_DigestInit_ex2(context, algorithm, nullptr) == 1;
-    for (const ByteSpan part : parts)
-        ok = ok && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
     auto* const out = reinterpret_cast<unsigned char*>(result.mutable_bytes().data());
-    ok = ok && EVP_DigestFinal_ex(context, out, nullptr) == 1;
-    if (!ok) return fail(Stage::kInternal, "OpenSSL cannot compute {}", to_string(hash_));
+    RVMM_CHECK(check(EVP_DigestFinal_ex(state_->context.get(), out, nullptr)));
     return result;
+}
+
+Result<Digest> Hasher::digest(std::initializer_list<ByteSpan> parts) {
+    RVMM_CHECK(start());
+    for (const ByteSpan part : parts) RVMM_CHECK(update(part));
+    return finish();
 }
 
 Result<Digest> digest(Hash hash, std::initializer_list<ByteSpan> parts) {

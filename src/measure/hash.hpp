@@ -78,8 +78,14 @@ class Hasher {
     /// The digest of the concatenation of `parts`. Fails (Stage::kInternal) only if OpenSSL does.
     Result<Digest> digest(std::initializer_list<ByteSpan> parts);
 
+    /// The same in pieces: start(), update() any number of times, finish(). Nothing else meanwhile.
+    Result<> start();
+    Result<> update(ByteSpan part);
+    Result<Digest> finish();
+
   private:
     struct State;
+    Result<> check(int done) const;
     Hash hash_;
     std::unique_ptr<State> state_;
 };

@@ -9,22 +9,25 @@
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
+#include "base/contents.hpp"
 #include "base/error.hpp"
 #include "realm/layout/board.hpp"
 #include "realm/spec/realm_spec.hpp"
 
 namespace rvmm::realm {
 
-/// Bytes that are loaded before the guest starts. `bytes` is whole pages: the tail of the last
-/// page is zero. No two blobs share a page.
+/// Bytes that are loaded before the guest starts. No two blobs share a granule.
 struct Blob {
     enum class Kind : std::uint8_t { kKernel, kInitrd, kFdt };
     Kind kind;
-    std::string source;         // file name as configured, or "(generated)"
-    Ipa base;                   // page aligned
-    std::uint64_t source_size;  // bytes that came from the source (after decompression)
-    Bytes bytes;
-    IpaRange range() const { return IpaRange::make(base, bytes.size()).value_or(IpaRange()); }
+    std::string source;     // file name as configured, or "(generated)"
+    Ipa base;               // a multiple of the granule
+    Contents contents;      // of the source, after decompression
+    std::uint64_t granule;  // bytes: 4, 16 or 64 KiB
+
+    /// Whole granules: zeros follow the contents.
+    ByteSpan bytes() const { return contents.padded(granule); }
+    IpaRange range() const { return IpaRange::make(base, bytes().size()).value_or(IpaRange()); }
 };
 
 enum class KernelFormat : std::uint8_t { kImage, kGzipImage, kEfiZboot, kFlat };
@@ -40,20 +43,26 @@ struct GuestLayout {
 /// A kernel as it has to be in memory.
 struct KernelImage {
     KernelFormat format;
-    Bytes bytes;                // decompressed, not padded
-    std::uint64_t text_offset;  // from a 2 MiB aligned base (0x80000 for a flat binary)
-    std::uint64_t image_size;   // memory it needs from text_offset, at least bytes.size()
+    std::optional<Contents> unpacked;  // what the file unpacks to; nothing: the file is the image
+    std::uint64_t text_offset;         // from a 2 MiB aligned base (0x80000 for a flat binary)
+    std::uint64_t image_size;          // memory it needs from text_offset, at least the image's
 };
 
 /// Takes apart a kernel file: an arm64 Image (Documentation/arch/arm64/booting.rst), the same
 /// gzip'd, an EFI zboot image (gzip or zstd payload), or a flat binary without a header. Errors
 /// (Stage::kImage) for an x86 bzImage, an ELF file, an empty file, a truncated or lying header, a
 /// big-endian Image, a payload that does not unpack or exceeds `limit` bytes. Fuzzed.
-Result<KernelImage> parse_kernel(Bytes file, std::uint64_t limit);
+Result<KernelImage> parse_kernel(ByteSpan file, std::uint64_t limit);
 
-/// Reads the files once and lays everything out. Errors: Stage::kImage for files, Stage::kConfig
-/// where the images do not fit RAM.
-Result<GuestLayout> make_layout(const RealmSpec& spec, const Board& board);
+struct LayoutOptions {
+    Reading reading = Reading::kOwn;
+    std::uint64_t granule = kPageSize4K;  // bytes: 4, 16 or 64 KiB
+};
+
+/// Reads the files and lays everything out. Errors: Stage::kImage for files, Stage::kConfig where
+/// the images do not fit RAM.
+Result<GuestLayout> make_layout(const RealmSpec& spec, const Board& board,
+                                const LayoutOptions& options = {});
 
 /// The flattened device tree (libfdt), the same bytes for the same input on any machine: config
 /// order decides devices, interrupts and phandles; no random seeds; no clocks.

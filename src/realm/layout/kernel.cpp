@@ -64,13 +64,14 @@ bool is_image(ByteSpan file) {
     return file.size() >= kImageHeaderSize && has_at(file, kImageMagicOffset, kImageMagic);
 }
 
-Result<KernelImage> parse_image(KernelFormat format, Bytes bytes) {
-    const ByteSpan header(bytes);
-    if (!is_image(header)) return fail(Stage::kImage, "what it unpacks to is no arm64 Image");
-    if ((load_le<std::uint64_t>(header.subspan(kImageFlags)) & kImageFlagBigEndian) != 0)
+/// `unpacked` is empty if `bytes` are the file's own.
+Result<KernelImage> parse_image(KernelFormat format, ByteSpan bytes,
+                                std::optional<Contents> unpacked = std::nullopt) {
+    if (!is_image(bytes)) return fail(Stage::kImage, "what it unpacks to is no arm64 Image");
+    if ((load_le<std::uint64_t>(bytes.subspan(kImageFlags)) & kImageFlagBigEndian) != 0)
         return fail(Stage::kImage, "it is a big-endian kernel");
-    auto text_offset = load_le<std::uint64_t>(header.subspan(kImageTextOffset));
-    auto image_size = load_le<std::uint64_t>(header.subspan(kImageMemorySize));
+    auto text_offset = load_le<std::uint64_t>(bytes.subspan(kImageTextOffset));
+    auto image_size = load_le<std::uint64_t>(bytes.subspan(kImageMemorySize));
     if (image_size == 0) {
         text_offset = kDefaultTextOffset;
         image_size = align_up(bytes.size(), kPageSize4K).value_or(bytes.size());
@@ -81,7 +82,7 @@ Result<KernelImage> parse_image(KernelFormat format, Bytes bytes) {
                     text_offset, image_size);
     // Signatures may be appended to an Image: they make the file larger than its memory.
     image_size = std::max<std::uint64_t>(image_size, bytes.size());
-    return KernelImage{format, std::move(bytes), text_offset, image_size};
+    return KernelImage{format, std::move(unpacked), text_offset, image_size};
 }
 
 std::string printable(ByteSpan text) {
@@ -94,12 +95,17 @@ std::string printable(ByteSpan text) {
     return result;
 }
 
-Result<Bytes> unpack_zboot(std::string_view compression, ByteSpan payload, std::uint64_t limit) {
+Result<Contents> unpack_zboot(std::string_view compression, ByteSpan payload, std::uint64_t limit) {
     if (compression == "gzip") return unpack_gzip(payload, limit);
     if (compression == "zstd" || compression == "zstd22") return unpack_zstd(payload, limit);
     return fail(Stage::kImage,
                 "its EFI zboot payload is compressed with \"{}\": only gzip and zstd are unpacked",
                 compression);
+}
+
+Result<KernelImage> parse_unpacked(KernelFormat format, Contents image) {
+    const ByteSpan bytes = image.source();
+    return parse_image(format, bytes, std::move(image));
 }
 
 Result<KernelImage> parse_zboot(ByteSpan file, std::uint64_t limit) {
@@ -113,8 +119,8 @@ Result<KernelImage> parse_zboot(ByteSpan file, std::uint64_t limit) {
                     offset, file.size());
     const std::string compression =
         printable(file.subspan(kZbootCompression, kZbootCompressionSize));
-    RVMM_TRY(Bytes image, unpack_zboot(compression, file.subspan(offset, size), limit));
-    return parse_image(KernelFormat::kEfiZboot, std::move(image));
+    RVMM_TRY(Contents image, unpack_zboot(compression, file.subspan(offset, size), limit));
+    return parse_unpacked(KernelFormat::kEfiZboot, std::move(image));
 }
 
 }  // namespace
@@ -133,23 +139,22 @@ std::string_view to_string(KernelFormat format) {
     return "unknown";
 }
 
-Result<KernelImage> parse_kernel(Bytes file, std::uint64_t limit) {
+Result<KernelImage> parse_kernel(ByteSpan file, std::uint64_t limit) {
     if (file.empty()) return fail(Stage::kImage, "it is empty");
     if (file.size() > limit)
         return fail(Stage::kImage, "its {} bytes are more than {}", file.size(),
                     format_size(limit));
-    if (is_image(file)) return parse_image(KernelFormat::kImage, std::move(file));
+    if (is_image(file)) return parse_image(KernelFormat::kImage, file);
     if (has_at(file, 0, "MZ") && has_at(file, kZbootMagicOffset, kZbootMagic))
         return parse_zboot(file, limit);
     if (has_at(file, 0, "\x1f\x8b")) {
-        RVMM_TRY(Bytes image, unpack_gzip(file, limit));
-        return parse_image(KernelFormat::kGzipImage, std::move(image));
+        RVMM_TRY(Contents image, unpack_gzip(file, limit));
+        return parse_unpacked(KernelFormat::kGzipImage, std::move(image));
     }
     for (const Refused& refused : kRefused)
         if (has_at(file, refused.offset, refused.magic))
             return fail(Stage::kImage, "it is {}", refused.what);
-    const std::uint64_t size = file.size();
-    return KernelImage{KernelFormat::kFlat, std::move(file), kDefaultTextOffset, size};
+    return KernelImage{KernelFormat::kFlat, std::nullopt, kDefaultTextOffset, file.size()};
 }
 
 }  // namespace rvmm::realm

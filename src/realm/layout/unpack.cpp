@@ -6,38 +6,41 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/address.hpp"
+#include "base/mapping.hpp"
 #include "base/text.hpp"
 
 namespace rvmm::realm {
 namespace {
 
-constexpr std::size_t kFirstStep = std::size_t{1} << 16;
-
-/// A result that grows by doubling, up to a limit.
+/// A result of up to a limit: addresses for all of it are there from the start, memory comes as it
+/// is written.
 class Output {
   public:
-    explicit Output(std::uint64_t limit) : limit_(limit) {}
+    static Result<Output> create(std::uint64_t limit) {
+        const std::uint64_t padded = align_up(limit, Contents::kPadding).value_or(limit);
+        RVMM_TRY(Mapping memory,
+                 Mapping::create("memory to unpack into", padded + Contents::kPadding,
+                                 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+                                 -1));
+        return Output(std::move(memory), limit);
+    }
 
     /// Where to write next; empty if the limit is reached.
-    MutableByteSpan room() {
-        if (used_ == bytes_.size()) {
-            const std::size_t wanted = std::max(kFirstStep, 2 * bytes_.size());
-            bytes_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(wanted, limit_)));
-        }
-        return MutableByteSpan(bytes_).subspan(used_);
-    }
+    MutableByteSpan room() const { return memory_.bytes().first(limit_).subspan(used_); }
     void advance(std::size_t written) { used_ += written; }
-    Bytes take() {
-        bytes_.resize(used_);
-        return std::move(bytes_);
+    Contents take() {
+        memory_.shrink(used_ + Contents::kPadding);
+        return Contents::adopt(std::move(memory_), used_);
     }
     std::unexpected<Error> too_large() const {
         return fail(Stage::kImage, "it unpacks to more than {}", format_size(limit_));
     }
 
   private:
+    Output(Mapping memory, std::uint64_t limit) : memory_(std::move(memory)), limit_(limit) {}
+    Mapping memory_;
     std::uint64_t limit_;
-    Bytes bytes_;
     std::size_t used_ = 0;
 };
 
@@ -84,8 +87,8 @@ struct FreeZstd {
 
 }  // namespace
 
-Result<Bytes> unpack_gzip(ByteSpan packed, std::uint64_t limit) {
-    Output output(limit);
+Result<Contents> unpack_gzip(ByteSpan packed, std::uint64_t limit) {
+    RVMM_TRY(Output output, Output::create(limit));
     Inflater inflater;
     for (int result = Z_OK; result != Z_STREAM_END;) {
         const MutableByteSpan room = output.room();
@@ -101,8 +104,8 @@ Result<Bytes> unpack_gzip(ByteSpan packed, std::uint64_t limit) {
     return output.take();
 }
 
-Result<Bytes> unpack_zstd(ByteSpan packed, std::uint64_t limit) {
-    Output output(limit);
+Result<Contents> unpack_zstd(ByteSpan packed, std::uint64_t limit) {
+    RVMM_TRY(Output output, Output::create(limit));
     const std::unique_ptr<ZSTD_DCtx, FreeZstd> context(ZSTD_createDCtx());
     if (!context) return fail(Stage::kInternal, "cannot set up zstd");
     ZSTD_inBuffer in{packed.data(), packed.size(), 0};

@@ -1,8 +1,5 @@
 #include "realm/plan/launch_plan.hpp"
 
-#include "measure/rim.hpp"
-#include "realm/plan/profile.hpp"
-
 namespace rvmm::realm {
 namespace {
 
@@ -19,94 +16,69 @@ CreateRecStep rec_step(const Board& board, const GuestLayout& layout, std::uint3
     return step;
 }
 
-/// The order of KVM v14: pages as they are populated, then the RECs, then RIPAS of all RAM. It is
-/// the emulated profile's too, and ordinary VMs have the part of it that they need.
-std::vector<PlanStep> order_steps(bool is_realm, const Board& board, const GuestLayout& layout) {
-    std::vector<PlanStep> steps;
-    steps.reserve(layout.blobs.size() + board.cpus.size() + 2);
-    for (std::size_t i = 0; i < layout.blobs.size(); ++i)
-        steps.emplace_back(PopulateStep{.blob = i, .measured = is_realm});
+void add_recs(std::vector<PlanStep>& steps, const Board& board, const GuestLayout& layout) {
     for (std::uint32_t i = 0; i < board.cpus.size(); ++i)
         steps.emplace_back(rec_step(board, layout, i));
-    if (is_realm) {
-        steps.emplace_back(InitRipasStep{.range = board.ram});
-        steps.emplace_back(ActivateStep{});
-    }
+}
+
+void add_population(std::vector<PlanStep>& steps, const GuestLayout& layout, bool measured) {
+    for (std::size_t i = 0; i < layout.blobs.size(); ++i)
+        steps.emplace_back(PopulateStep{.blob = i, .measured = measured});
+}
+
+std::vector<PlanStep> realm_steps(const Profile& profile, const Board& board,
+                                  const GuestLayout& layout) {
+    std::vector<PlanStep> steps;
+    const InitRipasStep ripas{.range = board.ram};
+    if (profile.order == StepOrder::kRipasPopulateRecs) steps.emplace_back(ripas);
+    add_population(steps, layout, true);
+    add_recs(steps, board, layout);
+    if (profile.order == StepOrder::kPopulateRecsRipas) steps.emplace_back(ripas);
+    steps.emplace_back(ActivateStep{});
     return steps;
 }
 
-rmi::RealmParams realm_params(const RealmParameters& realm) {
-    using P = rmi::RealmParams;
-    P params;
-    params.set(P::kFlags0,
-               (realm.sve_vl != 0 ? P::kFlagSve : 0) | (realm.pmu_counters != 0 ? P::kFlagPmu : 0));
-    params.set(P::kS2sz, realm.ipa_bits);
-    params.set(P::kSveVl, realm.sve_vl != 0 ? realm.sve_vl / 128 - 1 : 0);
-    params.set(P::kNumBps, realm.breakpoints - 1);
-    params.set(P::kNumWps, realm.watchpoints - 1);
-    params.set(P::kPmuNumCtrs, realm.pmu_counters);
-    params.set(P::kHashAlgo, static_cast<std::uint8_t>(realm.hash));
-    params.set(P::kRpv, realm.personalization);
-    return params;
+std::vector<PlanStep> vm_steps(const Board& board, const GuestLayout& layout) {
+    std::vector<PlanStep> steps;
+    add_population(steps, layout, false);
+    add_recs(steps, board, layout);
+    return steps;
 }
-
-/// Extends a RIM with what a step measures; blobs are those of the plan's layout.
-class StepFolder {
-  public:
-    StepFolder(measure::RimExtender& rim, const std::vector<Blob>& blobs)
-        : rim_(rim), blobs_(blobs) {}
-
-    Result<> operator()(const PopulateStep& step) const {
-        const Blob& blob = blobs_[step.blob];
-        const ByteSpan bytes(blob.bytes);
-        for (std::uint64_t offset = 0; offset < bytes.size();
-             offset += measure::kMeasuredPageSize) {
-            const Ipa ipa = blob.base + offset;
-            const ByteSpan page = bytes.subspan(offset, measure::kMeasuredPageSize);
-            RVMM_CHECK(step.measured ? rim_.data(ipa, page) : rim_.data_unmeasured(ipa));
-        }
-        return {};
-    }
-    Result<> operator()(const CreateRecStep& step) const {
-        using P = rmi::RecParams;
-        P params;
-        params.set(P::kFlags, step.runnable ? P::kFlagRunnable : 0);
-        params.set(P::kMpidr, step.mpidr);
-        params.set(P::kPc, step.pc);
-        for (std::size_t i = 0; i < step.gprs.size(); ++i) params.set(P::kGprs, step.gprs[i], i);
-        return rim_.rec(params);
-    }
-    Result<> operator()(const InitRipasStep&) const { return {}; }
-    Result<> operator()(const ActivateStep&) const { return {}; }
-
-  private:
-    measure::RimExtender& rim_;
-    const std::vector<Blob>& blobs_;
-};
 
 }  // namespace
 
-Result<LaunchPlan> LaunchPlan::create(RealmSpec spec) {
-    LaunchPlan plan;
+Result<LaunchPlan> LaunchPlan::create(RealmSpec spec, const PlanOptions& options) {
+    const ProfileTable& profiles =
+        options.profiles != nullptr ? *options.profiles : ProfileTable::built_in();
+    LayoutOptions layout_options{.reading = options.reading};
+    const Profile* profile = nullptr;
     if (spec.realm) {
-        RVMM_TRY(plan.profile_, find_profile(spec.realm->profile));
-        RVMM_CHECK(check_parameters(*plan.profile_, *spec.realm));
+        auto found = profiles.find(spec.realm->profile);
+        if (!found) return std::unexpected(std::move(found).error().with_context("realm.profile"));
+        profile = *found;
+        RVMM_CHECK(profiles.check(*profile, *spec.realm));
+        layout_options.granule = profile->page_size;
     }
-    RVMM_TRY(plan.board_, make_board(spec));
-    RVMM_TRY(plan.layout_, make_layout(spec, plan.board_));
-    plan.steps_ = order_steps(spec.realm.has_value(), plan.board_, plan.layout_);
+    RVMM_TRY(Board board, make_board(spec));
+    RVMM_TRY(GuestLayout layout, make_layout(spec, board, layout_options));
+    if (profile != nullptr)
+        return of_layout(std::move(spec), *profile, std::move(board), std::move(layout));
+    LaunchPlan plan;
+    plan.steps_ = vm_steps(board, layout);
     plan.spec_ = std::move(spec);
+    plan.board_ = std::move(board);
+    plan.layout_ = std::move(layout);
     return plan;
 }
 
-Result<measure::Digest> fold_rim(const LaunchPlan& plan) {
-    const std::optional<RealmParameters>& realm = plan.spec().realm;
-    if (!realm) return fail(Stage::kInternal, "an ordinary VM has no measurement");
-    measure::RimExtender rim(plan.profile()->rule, realm->hash);
-    RVMM_CHECK(rim.realm_create(realm_params(*realm)));
-    const StepFolder fold(rim, plan.layout().blobs);
-    for (const PlanStep& step : plan.steps()) RVMM_CHECK(std::visit(fold, step));
-    return rim.rim();
+LaunchPlan LaunchPlan::of_layout(RealmSpec spec, Profile profile, Board board, GuestLayout layout) {
+    LaunchPlan plan;
+    plan.steps_ = realm_steps(profile, board, layout);
+    plan.spec_ = std::move(spec);
+    plan.profile_ = std::move(profile);
+    plan.board_ = std::move(board);
+    plan.layout_ = std::move(layout);
+    return plan;
 }
 
 }  // namespace rvmm::realm

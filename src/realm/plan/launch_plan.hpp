@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -13,11 +14,10 @@
 #include "base/error.hpp"
 #include "realm/layout/board.hpp"
 #include "realm/layout/guest_layout.hpp"
+#include "realm/plan/profile.hpp"
 #include "realm/spec/realm_spec.hpp"
 
 namespace rvmm::realm {
-
-struct Profile;
 
 /// Load `layout().blobs[blob]`; the realm's host measures its contents iff `measured`.
 struct PopulateStep {
@@ -37,10 +37,18 @@ struct InitRipasStep {
 struct ActivateStep {};
 using PlanStep = std::variant<PopulateStep, CreateRecStep, InitRipasStep, ActivateStep>;
 
+struct PlanOptions {
+    Reading reading = Reading::kOwn;         // kMap is for a single pass over the plan
+    const ProfileTable* profiles = nullptr;  // nothing: the built-in ones
+};
+
 class LaunchPlan {
   public:
     /// Reads the images, lays them out and orders the steps as the spec's profile says.
-    static Result<LaunchPlan> create(RealmSpec spec);
+    static Result<LaunchPlan> create(RealmSpec spec, const PlanOptions& options = {});
+    /// The same for a layout that was made elsewhere, of a realm; its blobs' order is the order of
+    /// population, and of `board` only the RAM and the CPUs count.
+    static LaunchPlan of_layout(RealmSpec spec, Profile profile, Board board, GuestLayout layout);
 
     const RealmSpec& spec() const { return spec_; }
     bool is_realm() const { return spec_.realm.has_value(); }
@@ -50,7 +58,7 @@ class LaunchPlan {
     /// "RECs" are the vCPUs.
     std::span<const PlanStep> steps() const { return steps_; }
     /// Realms only.
-    const Profile* profile() const { return profile_; }
+    const Profile* profile() const { return profile_ ? &*profile_ : nullptr; }
 
   private:
     LaunchPlan() = default;
@@ -58,10 +66,7 @@ class LaunchPlan {
     Board board_;
     GuestLayout layout_;
     std::vector<PlanStep> steps_;
-    const Profile* profile_ = nullptr;
+    std::optional<Profile> profile_;
 };
-
-/// The realm initial measurement that `plan` leads to: a digest of its hash. The plan is a realm's.
-Result<measure::Digest> fold_rim(const LaunchPlan& plan);
 
 }  // namespace rvmm::realm

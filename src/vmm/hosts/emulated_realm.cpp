@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "realm/plan/fold.hpp"
+
 namespace rvmm::vmm {
 namespace {
 

@@ -51,7 +51,7 @@ Result<> Machine::populate(const realm::LaunchPlan& plan) {
     for (const realm::PlanStep& step : plan.steps()) {
         if (const auto* populate = std::get_if<realm::PopulateStep>(&step)) {
             const realm::Blob& blob = plan.layout().blobs[populate->blob];
-            RVMM_CHECK(guest_.memory().load(blob.base, blob.bytes));
+            RVMM_CHECK(guest_.memory().load(blob.base, blob.bytes()));
         } else if (const auto* rec = std::get_if<realm::CreateRecStep>(&step)) {
             RVMM_CHECK(create_vcpu(*rec));
         }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "realm/plan/fold.hpp"
 #include "realm/spec/write_config.hpp"
 #include "vmm/lab/lab.hpp"
 
@@ -29,8 +30,8 @@ void add_images(const realm::LaunchPlan& plan, lab::LabRequest& request) {
         if (blob.kind == realm::Blob::Kind::kFdt) continue;
         const bool kernel = blob.kind == realm::Blob::Kind::kKernel;
         if (!kernel) initrd = "initrd";
-        const ByteSpan content = ByteSpan(blob.bytes).first(blob.source_size);
-        request.files.push_back({kernel ? "/job/kernel" : "/job/initrd", shared_bytes(content)});
+        request.files.push_back(
+            {kernel ? "/job/kernel" : "/job/initrd", shared_bytes(blob.contents.source())});
     }
     const std::string config = realm::write_config(plan.spec(), "kernel", initrd);
     request.files.push_back({kConfig, shared_bytes(as_bytes(config))});

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
-#include "realm/plan/profile.hpp"
 
 namespace rvmm::vmm {
 

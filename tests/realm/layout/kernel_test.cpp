@@ -19,7 +19,7 @@ TEST(ParseKernel, Image_IsTakenAsItIs) {
     const auto kernel = parse_kernel(file, kLimit);
     ASSERT_TRUE(kernel) << kernel.error().message();
     EXPECT_EQ(kernel->format, KernelFormat::kImage);
-    EXPECT_EQ(kernel->bytes, file);
+    EXPECT_FALSE(kernel->unpacked);
     EXPECT_EQ(kernel->text_offset, 0x20'0000U);
     EXPECT_EQ(kernel->image_size, 0x9000U);
 }
@@ -65,7 +65,9 @@ TEST(ParseKernel, PackedImages_AreUnpacked) {
         const auto kernel = parse_kernel(test.file, kLimit);
         ASSERT_TRUE(kernel) << kernel.error().message();
         EXPECT_EQ(kernel->format, test.format);
-        EXPECT_EQ(kernel->bytes, image) << to_string(test.format);
+        ASSERT_TRUE(kernel->unpacked);
+        EXPECT_TRUE(std::ranges::equal(kernel->unpacked->source(), image))
+            << to_string(test.format);
     }
 }
 
@@ -80,11 +82,13 @@ TEST(ParseKernel, UnpackedSizeAtTheLimit_IsAccepted) {
 }
 
 TEST(ParseKernel, FlatBinary_GoesToTheDefaultOffset) {
-    const auto kernel = parse_kernel(bytes_of("\x01\x02\x03 any code"), kLimit);
+    const Bytes file = bytes_of("\x01\x02\x03 any code");
+    const auto kernel = parse_kernel(file, kLimit);
     ASSERT_TRUE(kernel) << kernel.error().message();
     EXPECT_EQ(kernel->format, KernelFormat::kFlat);
     EXPECT_EQ(kernel->text_offset, 0x8'0000U);
-    EXPECT_EQ(kernel->image_size, kernel->bytes.size());
+    EXPECT_FALSE(kernel->unpacked);
+    EXPECT_EQ(kernel->image_size, file.size());
 }
 
 Bytes bzimage() {

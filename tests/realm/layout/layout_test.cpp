@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "realm/image_builder.hpp"
@@ -40,8 +42,8 @@ TEST_F(LayoutTest, ImageAndInitrd_LieWhereKvmtoolPutsThem) {
     ASSERT_EQ(layout->blobs.size(), 3U);
     EXPECT_EQ(layout->blobs[0].kind, Blob::Kind::kKernel);
     EXPECT_EQ(layout->blobs[0].base, Ipa{0x8000'0000});
-    EXPECT_EQ(layout->blobs[0].bytes.size(), 0x2000U);
-    EXPECT_EQ(layout->blobs[0].source_size, 5000U);
+    EXPECT_EQ(layout->blobs[0].bytes().size(), 0x2000U);
+    EXPECT_EQ(layout->blobs[0].contents.size(), 5000U);
     EXPECT_EQ(layout->blobs[1].kind, Blob::Kind::kInitrd);
     EXPECT_EQ(layout->blobs[1].base, Ipa{0x8fdf'e000});
     EXPECT_EQ(layout->blobs[2].kind, Blob::Kind::kFdt);
@@ -55,10 +57,10 @@ TEST_F(LayoutTest, PageTails_AreZero) {
     ASSERT_TRUE(layout) << layout.error().message();
     for (const Blob& blob : layout->blobs) {
         EXPECT_TRUE(is_aligned(blob.base.value, kPageSize4K));
-        EXPECT_TRUE(is_aligned(blob.bytes.size(), kPageSize4K));
-        EXPECT_LT(blob.bytes.size() - blob.source_size, kPageSize4K);
-        for (std::size_t i = blob.source_size; i < blob.bytes.size(); ++i)
-            ASSERT_EQ(blob.bytes[i], std::byte{0});
+        EXPECT_TRUE(is_aligned(blob.bytes().size(), kPageSize4K));
+        EXPECT_LT(blob.bytes().size() - blob.contents.size(), kPageSize4K);
+        for (std::size_t i = blob.contents.size(); i < blob.bytes().size(); ++i)
+            ASSERT_EQ(blob.bytes()[i], std::byte{0});
     }
 }
 
@@ -108,9 +110,7 @@ TEST_F(LayoutTest, Initrd_IsInTheFdtByItsSizeInBytes) {
     const auto fdt = make_fdt(given, *make_board(given), IpaRange::make(initrd->base, 5001));
     ASSERT_TRUE(fdt);
     const Blob* blob = find(*layout, Blob::Kind::kFdt);
-    EXPECT_EQ(Bytes(blob->bytes.begin(),
-                    blob->bytes.begin() + static_cast<std::ptrdiff_t>(blob->source_size)),
-              *fdt);
+    EXPECT_TRUE(std::ranges::equal(blob->contents.source(), *fdt));
 }
 
 TEST_F(LayoutTest, WhatDoesNotFit_IsRefusedInWords) {

@@ -1,5 +1,6 @@
 #include "realm/plan/launch_plan.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <stdexcept>
 
@@ -7,7 +8,7 @@
 
 #include "measure/rim.hpp"
 #include "realm/image_builder.hpp"
-#include "realm/plan/profile.hpp"
+#include "realm/plan/fold.hpp"
 
 namespace rvmm::realm {
 namespace {
@@ -75,7 +76,7 @@ TEST_F(LaunchPlanTest, SameSpec_GivesTheSameBytesAndRim) {
     ASSERT_EQ(a.layout().blobs.size(), b.layout().blobs.size());
     for (std::size_t i = 0; i < a.layout().blobs.size(); ++i) {
         EXPECT_EQ(a.layout().blobs[i].base, b.layout().blobs[i].base);
-        EXPECT_EQ(a.layout().blobs[i].bytes, b.layout().blobs[i].bytes);
+        EXPECT_TRUE(std::ranges::equal(a.layout().blobs[i].bytes(), b.layout().blobs[i].bytes()));
     }
     EXPECT_EQ(rim(), rim());
 }
@@ -134,8 +135,8 @@ TEST_F(LaunchPlanTest, FoldRim_IsTheSequenceOfRmiCalls) {
     measure::RimExtender rim(measure::Rule::kRmm2TfRmm, measure::Hash::kSha256);
     ASSERT_TRUE(rim.realm_create(params));
     for (const Blob& blob : made.layout().blobs)
-        for (std::size_t at = 0; at < blob.bytes.size(); at += 4096)
-            ASSERT_TRUE(rim.data(blob.base + at, ByteSpan(blob.bytes).subspan(at, 4096)));
+        for (std::size_t at = 0; at < blob.bytes().size(); at += 4096)
+            ASSERT_TRUE(rim.data(blob.base + at, blob.bytes().subspan(at, 4096)));
     rmi::RecParams rec;
     store_le<std::uint64_t>(rec.mutable_bytes().subspan(0x000), 1);
     store_le<std::uint64_t>(rec.mutable_bytes().subspan(0x200), 0x8000'0000);
@@ -147,8 +148,7 @@ TEST_F(LaunchPlanTest, FoldRim_IsTheSequenceOfRmiCalls) {
 TEST_F(LaunchPlanTest, BadSpecs_AreRefused) {
     spec_.realm->profile = "kvm";
     EXPECT_EQ(LaunchPlan::create(spec_).error().message(),
-              "realm.profile: there is no \"kvm\"; profiles: \"rmm-2.0/tf-rmm + kvm-v14\", "
-              "\"emulated\"");
+              "realm.profile: there is no profile \"kvm\" (rvmm profiles lists them)");
     spec_.realm = RealmParameters{.ipa_bits = 32};
     EXPECT_EQ(LaunchPlan::create(spec_).error().stage(), Stage::kConfig);
     spec_.realm = RealmParameters{.hash = measure::Hash::kSha512};
