@@ -25,6 +25,8 @@ struct Blob {
     Contents contents;      // of the source, after decompression
     std::uint64_t granule;  // bytes: 4, 16 or 64 KiB
 
+    /// The source without its folder: what documents say, so that they are the same everywhere.
+    std::string source_name() const { return std::filesystem::path(source).filename().native(); }
     /// Whole granules: zeros follow the contents.
     ByteSpan bytes() const { return contents.padded(granule); }
     IpaRange range() const { return IpaRange::make(base, bytes().size()).value_or(IpaRange()); }

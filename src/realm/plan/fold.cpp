@@ -119,8 +119,11 @@ class Folder {
     Result<> fold(const CreateRecStep& rec) {
         FoldedStep step{.kind = Extension::Kind::kRec, .rec = &rec, .rim = rim_.rim()};
         Extension extension{.kind = step.kind, .rec = &rec};
-        if (rec.runnable)
-            RVMM_CHECK(extend(extension, step, [&] { return rim_.rec(rec_params(rec)); }));
+        if (rec.runnable) {
+            const rmi::RecParams params = rec_params(rec);
+            RVMM_TRY(extension.content, rim_.rec_digest(params));
+            RVMM_CHECK(extend(extension, step, [&] { return rim_.rec(params); }));
+        }
         folded_.steps.push_back(step);
         return {};
     }
