@@ -12,6 +12,7 @@
 #include "base/version.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/lab_command.hpp"
+#include "cli/measure_command.hpp"
 #include "cli/run_command.hpp"
 
 namespace {
@@ -40,6 +41,7 @@ int run(int argc, char** argv) {
         "  rvmm lab shell               a shell on a booted arm64 KVM host");
     rvmm::cli::CommandResult result;
     rvmm::cli::add_run_command(app, result);
+    rvmm::cli::add_measure_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
     rvmm::cli::add_lab_command(app, result);
     try {

@@ -5,12 +5,10 @@
 
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
-#include "cli/foreign_options.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
 #include "measure/endorsement.hpp"
 #include "realm/plan/measurement.hpp"
-#include "realm/rmm/steps.hpp"
 
 namespace rvmm::cli {
 namespace {
@@ -18,7 +16,6 @@ namespace {
 struct MeasureOptions {
     std::string config;
     realm::ConfigOptions parsing;
-    ForeignOptions foreign;
     std::string steps;
     std::string rule;
     std::string rem_rule = "tf-rmm";
@@ -41,28 +38,8 @@ Result<> emit(const MeasureOptions& options, ByteSpan bytes, bool binary) {
     return write_all(Stage::kLaunch, STDOUT_FILENO, bytes, "the measurement");
 }
 
-Result<int> measure_steps(const MeasureOptions& options) {
-    if (!options.config.empty() || !options.foreign.layout.empty() || !options.log.empty())
-        return fail(Stage::kUsage, "--steps takes no config, --layout or --log beside it");
-    if (options.format != "json" && options.format != "text")
-        return fail(Stage::kUsage, "--steps prints JSON, not {}", options.format);
-    realm::StepsOptions steps;
-    steps.rule = measure::parse_rule(options.rule);
-    steps.rem_rule = *measure::parse_rem_rule(options.rem_rule);
-    RVMM_TRY(const Bytes text, read_file("steps", options.steps, realm::kMaxStepsSize));
-    const std::string_view json(reinterpret_cast<const char*>(text.data()), text.size());
-    RVMM_TRY(const auto outcome, realm::run_steps(json, options.steps, steps));
-    RVMM_CHECK(emit(options, as_bytes(realm::to_json(outcome)), false));
-    return to_int(ExitCode::kShutdown);
-}
-
 Result<realm::LaunchPlan> plan_of(const MeasureOptions& options, const ProfileFile& profiles) {
     const realm::PlanOptions planning{.reading = Reading::kMap, .profiles = &profiles.table};
-    if (!options.foreign.layout.empty()) {
-        if (!options.config.empty() || !options.parsing.overrides.empty())
-            return fail(Stage::kUsage, "--layout takes no config and no --set");
-        return plan_foreign_image(options.foreign, options.profile, planning);
-    }
     if (options.config.empty())
         return fail(Stage::kUsage, "measure needs a config, --layout or --steps");
     realm::ConfigOptions parsing = options.parsing;
@@ -78,7 +55,9 @@ Result<realm::LaunchPlan> plan_of(const MeasureOptions& options, const ProfileFi
 }
 
 measure::Endorsement endorsement_of(const realm::Measurement& measurement) {
-    measure::Endorsement endorsement{.hash = measurement.hash, .rim = measurement.rim};
+    measure::Endorsement endorsement;
+    endorsement.hash = measurement.hash;
+    endorsement.rim = measurement.rim;
     const ByteSpan rpv(measurement.personalization);
     if (std::ranges::any_of(rpv, [](std::byte b) { return b != std::byte{0}; }))
         endorsement.rpv.emplace(rpv.begin(), rpv.end());
@@ -86,7 +65,6 @@ measure::Endorsement endorsement_of(const realm::Measurement& measurement) {
 }
 
 Result<int> run(const MeasureOptions& options) {
-    if (!options.steps.empty()) return measure_steps(options);
     RVMM_TRY(const ProfileFile profiles, ProfileFile::load(options.profiles));
     RVMM_TRY(const realm::LaunchPlan plan, plan_of(options, profiles));
     RVMM_TRY(const realm::Folded folded,
@@ -134,8 +112,8 @@ void add_measure_command(CLI::App& app, CommandResult& result) {
     command->add_option("--format", options->format, "What to print")
         ->check(CLI::IsMember({"text", "json", "corim", "comid-json"}))
         ->capture_default_str();
-    command->add_flag_callback("--json", [options] { options->format = "json"; },
-                               "The same as --format json");
+    command->add_flag_callback(
+        "--json", [options] { options->format = "json"; }, "The same as --format json");
     command->add_option("--log", options->log, "Write the measurement log to this new file");
     command->add_option("--output", options->output, "Write to this new file");
     command->add_option("--steps", options->steps, "Fold the RMI calls that this file lists");
@@ -144,7 +122,6 @@ void add_measure_command(CLI::App& app, CommandResult& result) {
     command->add_option("--rem-rule", options->rem_rule, "With --steps: how REMs are extended")
         ->check(CLI::IsMember({"tf-rmm", "spec"}))
         ->capture_default_str();
-    add_foreign_options(*command, options->foreign);
     command->footer(kFooter);
     command->callback([options, &result] { result.value = run(*options); });
 }

@@ -57,9 +57,8 @@ std::function<void(std::uint64_t, std::uint64_t)> progress_line(std::string what
     if (::isatty(STDERR_FILENO) != 1) return {};
     return [what = std::move(what)](std::uint64_t done, std::uint64_t total) {
         if (total < kLongWork) return;
-        const std::string line =
-            fmt::format("\r{}: {} of {} MiB{}", what, done >> 20, total >> 20,
-                        done == total ? "\r\x1b[K" : "");
+        const std::string line = fmt::format("\r{}: {} of {} MiB{}", what, done >> 20, total >> 20,
+                                             done == total ? "\r\x1b[K" : "");
         (void)::write(STDERR_FILENO, line.data(), line.size());
     };
 }

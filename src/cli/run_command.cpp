@@ -49,12 +49,13 @@ Result<measure::Digest> measure_launch(const RunOptions& options, const realm::L
 Result<int> run(const RunOptions& options) {
     std::optional<NewFile> report;
     if (!options.report.empty()) {
-        RVMM_TRY(report, NewFile::create(options.report, "report"));
+        RVMM_TRY(NewFile file, NewFile::create(options.report, "report"));
+        report.emplace(std::move(file));
     }
     RVMM_TRY(auto spec, realm::load_config(options.config, options.parsing));
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
-    RVMM_TRY(const auto plan, realm::LaunchPlan::create(std::move(spec),
-                                                        {.profiles = &profiles.table}));
+    RVMM_TRY(const auto plan,
+             realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
     vmm::RunRequest request;
     RVMM_TRY(request.rim, measure_launch(options, plan));
     request.profiles = profiles.text;

@@ -31,7 +31,8 @@ Result<> check_rim(const measure::Digest& rim, const measure::Digest& expected) 
     return std::unexpected(
         Error(Stage::kMeasurement, fmt::format("the realm measures to {}, expected is {}",
                                                to_hex(rim), to_hex(expected)))
-            .with_advice("rvmm explain shows what contributes, rvmm find searches for what differs"));
+            .with_advice(
+                "rvmm explain shows what contributes, rvmm find searches for what differs"));
 }
 
 }  // namespace rvmm::realm

@@ -23,7 +23,7 @@ struct Extension {
     const Blob* blob = nullptr;          // DATA: what it is a granule of
     std::uint64_t offset = 0;            // DATA: where in the blob, bytes
     bool measured = false;               // DATA: its contents count, not only its address
-    measure::Digest content = {};         // of the granule that is measured; of the REC's page
+    measure::Digest content = {};        // of the granule that is measured; of the REC's page
     const CreateRecStep* rec = nullptr;  // REC
     measure::Digest before = {};         // the RIM
     measure::Digest after = {};
