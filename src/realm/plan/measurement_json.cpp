@@ -3,6 +3,7 @@
 
 #include "base/json_fields.hpp"
 #include "base/text.hpp"
+#include "realm/layout/dts.hpp"
 #include "realm/plan/measurement.hpp"
 
 namespace rvmm::realm {
@@ -11,8 +12,6 @@ namespace {
 using measure::Digest;
 using nlohmann::json;
 using nlohmann::ordered_json;
-
-constexpr std::uint64_t kMostFdt = 2ULL << 20;  // bytes: booting.rst
 
 std::string hex(std::uint64_t value) {
     return fmt::format("{:#x}", value);
@@ -223,7 +222,7 @@ Measurement read(const json& object, std::string& problem) {
     fields.require(m.parameters.hash_algo == static_cast<std::uint8_t>(m.hash), "parameters",
                    "of the same hash");
     read_steps(fields, m, problem);
-    m.fdt = fields.bytes("fdt", 0, kMostFdt);
+    m.fdt = fields.bytes("fdt", 0, kMaxFdtSize);
     return m;
 }
 
