@@ -1,7 +1,6 @@
 #include "measure/endorsement.hpp"
 
 #include <algorithm>
-#include <span>
 #include <string_view>
 
 #include <nlohmann/json.hpp>

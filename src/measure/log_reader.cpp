@@ -1,7 +1,5 @@
 #include "measure/log_reader.hpp"
 
-#include <array>
-
 #include <fmt/format.h>
 
 #include "measure/log_scanner.hpp"
