@@ -9,6 +9,7 @@
 #include "cli/output.hpp"
 #include "measure/endorsement.hpp"
 #include "realm/plan/measurement.hpp"
+#include "realm/rmm/steps.hpp"
 
 namespace rvmm::cli {
 namespace {
@@ -38,6 +39,21 @@ Result<> emit(const MeasureOptions& options, ByteSpan bytes, bool binary) {
     return write_all(Stage::kLaunch, STDOUT_FILENO, bytes, "the measurement");
 }
 
+Result<int> measure_steps(const MeasureOptions& options) {
+    if (!options.config.empty() || !options.log.empty())
+        return fail(Stage::kUsage, "--steps takes no config, --layout or --log beside it");
+    if (options.format != "json" && options.format != "text")
+        return fail(Stage::kUsage, "--steps prints JSON, not {}", options.format);
+    realm::StepsOptions steps;
+    steps.rule = measure::parse_rule(options.rule);
+    steps.rem_rule = *measure::parse_rem_rule(options.rem_rule);
+    RVMM_TRY(const Bytes text, read_file("steps", options.steps, realm::kMaxStepsSize));
+    const std::string_view json(reinterpret_cast<const char*>(text.data()), text.size());
+    RVMM_TRY(const auto outcome, realm::run_steps(json, options.steps, steps));
+    RVMM_CHECK(emit(options, as_bytes(realm::to_json(outcome)), false));
+    return to_int(ExitCode::kShutdown);
+}
+
 Result<realm::LaunchPlan> plan_of(const MeasureOptions& options, const ProfileFile& profiles) {
     const realm::PlanOptions planning{.reading = Reading::kMap, .profiles = &profiles.table};
     if (options.config.empty())
@@ -65,6 +81,7 @@ measure::Endorsement endorsement_of(const realm::Measurement& measurement) {
 }
 
 Result<int> run(const MeasureOptions& options) {
+    if (!options.steps.empty()) return measure_steps(options);
     RVMM_TRY(const ProfileFile profiles, ProfileFile::load(options.profiles));
     RVMM_TRY(const realm::LaunchPlan plan, plan_of(options, profiles));
     RVMM_TRY(const realm::Folded folded,
