@@ -26,6 +26,21 @@ class UnreadMemory : public RealmMemory {
     Result<> write(Ipa, ByteSpan) override { return {}; }
 };
 
+Result<> set_counts(rmi::RealmParams& params, const StepFields& step) {
+    using P = rmi::RealmParams;
+    const auto set = [&](auto field, const char* key, bool required) -> Result<> {
+        RVMM_TRY(const std::uint64_t value,
+                 required ? step.number(key, UINT32_MAX) : step.number_or(key, 0, UINT32_MAX));
+        params.set(field, static_cast<std::uint32_t>(value));
+        return {};
+    };
+    RVMM_CHECK(set(P::kS2sz, "s2sz", true));
+    RVMM_CHECK(set(P::kSveVl, "sve_vl", false));
+    RVMM_CHECK(set(P::kNumBps, "num_bps", true));
+    RVMM_CHECK(set(P::kNumWps, "num_wps", true));
+    return set(P::kPmuNumCtrs, "pmu_num_ctrs", false);
+}
+
 // A page as "content" describes it: bytes that are kept in `page`, or a digest.
 Result<PageContent> page_content(const StepFields& content, MutableByteSpan page) {
     if (content.has("digest")) {
@@ -60,7 +75,6 @@ CaseRunner::CaseRunner(const RmmFeatures& features, measure::RemRule rem_rule,
                        std::optional<measure::Hash> named_hash)
     : features_(features),
       rem_rule_(rem_rule),
-      hash_(named_hash.value_or(measure::Hash::kSha256)),
       named_hash_(named_hash),
       memory_(std::make_unique<UnreadMemory>()) {}
 
@@ -112,13 +126,13 @@ Result<StepOutcome> CaseRunner::run(const std::string& op, const StepFields& ste
 measure::Hash CaseRunner::hash() const {
     if (const auto* realm = std::get_if<NewRealm>(&realm_)) return realm->hash();
     if (const auto* realm = std::get_if<ActivatedRealm>(&realm_)) return realm->active().hash;
-    return hash_;
+    return named_hash_.value_or(measure::Hash::kSha256);
 }
 
 measure::Digest CaseRunner::rim() const {
     if (const auto* realm = std::get_if<NewRealm>(&realm_)) return realm->rim();
     if (const auto* realm = std::get_if<ActivatedRealm>(&realm_)) return realm->active().rim;
-    return measure::Digest(hash_);
+    return measure::Digest(hash());
 }
 
 std::array<measure::Digest, 4> CaseRunner::rems() const {
@@ -150,20 +164,11 @@ Result<RealmRequest> CaseRunner::realm_request(const StepFields& step) const {
     const char* flags = step.has("flags0") ? "flags0" : "flags";
     RVMM_TRY(const std::uint64_t flags0, step.number_or(flags, 0));
     params.set(P::kFlags0, flags0);
-    const auto set = [&](auto field, const char* key, bool required) -> Result<> {
-        RVMM_TRY(const std::uint64_t value,
-                 required ? step.number(key, UINT32_MAX) : step.number_or(key, 0, UINT32_MAX));
-        params.set(field, static_cast<std::uint32_t>(value));
-        return {};
-    };
-    RVMM_CHECK(set(P::kS2sz, "s2sz", true));
-    RVMM_CHECK(set(P::kSveVl, "sve_vl", false));
-    RVMM_CHECK(set(P::kNumBps, "num_bps", true));
-    RVMM_CHECK(set(P::kNumWps, "num_wps", true));
-    RVMM_CHECK(set(P::kPmuNumCtrs, "pmu_num_ctrs", false));
+    RVMM_CHECK(set_counts(params, step));
     RVMM_TRY(const std::uint64_t hash,
-             named_hash_ ? step.number_or("hash_algo", static_cast<std::uint64_t>(hash_), UINT8_MAX)
-                         : step.number("hash_algo", UINT8_MAX));
+             named_hash_
+                 ? step.number_or("hash_algo", static_cast<std::uint64_t>(*named_hash_), UINT8_MAX)
+                 : step.number("hash_algo", UINT8_MAX));
     params.set(P::kHashAlgo, static_cast<std::uint8_t>(hash));
     if (step.has("rpv")) {
         RVMM_TRY(const Bytes rpv, step.bytes("rpv", kRpvSize));

@@ -24,6 +24,7 @@ class CaseRunner {
     /// not where the RMM refuses it.
     Result<StepOutcome> run(const std::string& op, const StepFields& step);
 
+    /// The named one (or SHA-256) if there is no realm.
     measure::Hash hash() const;
     /// Zero if there is no realm.
     measure::Digest rim() const;
@@ -55,7 +56,6 @@ class CaseRunner {
 
     RmmFeatures features_;
     measure::RemRule rem_rule_;
-    measure::Hash hash_;  // of a realm that does not exist
     std::optional<measure::Hash> named_hash_;
     std::variant<std::monostate, NewRealm, ActivatedRealm> realm_;
     std::unique_ptr<RealmMemory> memory_;
