@@ -38,7 +38,9 @@ Result<> set_counts(rmi::RealmParams& params, const StepFields& step) {
     RVMM_CHECK(set(P::kSveVl, "sve_vl", false));
     RVMM_CHECK(set(P::kNumBps, "num_bps", true));
     RVMM_CHECK(set(P::kNumWps, "num_wps", true));
-    return set(P::kPmuNumCtrs, "pmu_num_ctrs", false);
+    RVMM_CHECK(set(P::kPmuNumCtrs, "pmu_num_ctrs", false));
+    RVMM_CHECK(set(P::kRttNumStart, "rtt_num_start", true));
+    return set(P::kNumAuxPlanes, "num_aux_planes", false);
 }
 
 // A page as "content" describes it: bytes that are kept in `page`, or a digest.
@@ -157,10 +159,9 @@ Result<RmiAnswer> CaseRunner::on_realm(Command command) {
         realm_);
 }
 
-Result<RealmRequest> CaseRunner::realm_request(const StepFields& step) const {
+Result<rmi::RealmParams> CaseRunner::realm_params(const StepFields& step) const {
     using P = rmi::RealmParams;
-    RealmRequest request;
-    P& params = request.params;
+    P params;
     const char* flags = step.has("flags0") ? "flags0" : "flags";
     RVMM_TRY(const std::uint64_t flags0, step.number_or(flags, 0));
     params.set(P::kFlags0, flags0);
@@ -174,19 +175,19 @@ Result<RealmRequest> CaseRunner::realm_request(const StepFields& step) const {
         RVMM_TRY(const Bytes rpv, step.bytes("rpv", kRpvSize));
         params.set(P::kRpv, rpv);
     }
-    RVMM_TRY(request.rtt_level_start, step.level("rtt_level_start"));
-    RVMM_TRY(const std::uint64_t tables, step.number("rtt_num_start", UINT32_MAX));
-    request.rtt_num_start = static_cast<std::uint32_t>(tables);
-    RVMM_TRY(request.num_aux_planes, step.number_or("num_aux_planes", 0));
-    RVMM_TRY(request.ats_plane, step.number_or("ats_plane", 0));
-    RVMM_TRY(request.flags1, step.number_or("flags1", 0));
-    return request;
+    RVMM_TRY(const std::int64_t level, step.level("rtt_level_start"));
+    params.set(P::kRttLevelStart, level);
+    RVMM_TRY(const std::uint64_t ats_plane, step.number_or("ats_plane", 0));
+    params.set(P::kAtsPlane, ats_plane);
+    RVMM_TRY(const std::uint64_t flags1, step.number_or("flags1", 0));
+    params.set(P::kFlags1, flags1);
+    return params;
 }
 
 Result<RmiAnswer> CaseRunner::realm_create(const StepFields& step) {
-    RVMM_TRY(const RealmRequest request, realm_request(step));
+    RVMM_TRY(const rmi::RealmParams params, realm_params(step));
     if (!std::holds_alternative<std::monostate>(realm_)) return kInputError;  // same granules
-    RVMM_TRY(auto realm, NewRealm::create(features_, request));
+    RVMM_TRY(auto realm, NewRealm::create(features_, params));
     if (!realm) return kInputError;
     realm_ = *std::move(realm);
     return RmiAnswer{};

@@ -50,7 +50,7 @@ class CaseRunner {
     /// X0 of the answer.
     Result<std::uint64_t> rsi(const StepFields& step);
 
-    Result<RealmRequest> realm_request(const StepFields& step) const;
+    Result<rmi::RealmParams> realm_params(const StepFields& step) const;
     template <class Command>
     Result<RmiAnswer> on_realm(Command command);
 
