@@ -4,6 +4,7 @@
 // DEN0137 RMI_REALM_CREATE.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "measure/rim.hpp"
@@ -22,23 +23,12 @@ struct RmmFeatures {
     std::uint32_t max_wps = 63;
     std::uint32_t max_pmu_ctrs = 31;
     bool pmu_without_ctrs = true;      // FEAT_HPMN0
-    std::uint64_t max_aux_planes = 3;  // RMI 2.0
+    std::uint32_t max_aux_planes = 3;  // RMI 2.0
     bool s2ap_indirect = false;        // RMI 2.0
     std::size_t max_recs = 1023;       // a realm
 };
 
-/// What a host passes to RMI_REALM_CREATE.
-struct RealmRequest {
-    rmi::RealmParams params;
-    std::int64_t rtt_level_start = 0;
-    std::uint32_t rtt_num_start = 0;
-    // RMI 2.0:
-    std::uint64_t num_aux_planes = 0;
-    std::uint64_t ats_plane = 0;
-    std::uint64_t flags1 = 0;  // bit 0: an RTT tree per plane; bit 1: S2AP indirect
-};
-
-/// Whether the RMM takes the request; RMI_REALM_CREATE answers RMI_ERROR_INPUT where not.
-bool accepts(const RmmFeatures& features, const RealmRequest& request);
+/// Whether the RMM takes `params`; RMI_REALM_CREATE answers RMI_ERROR_INPUT where not.
+bool accepts(const RmmFeatures& features, const rmi::RealmParams& params);
 
 }  // namespace rvmm::realm

@@ -26,6 +26,23 @@ class UnreadMemory : public RealmMemory {
     Result<> write(Ipa, ByteSpan) override { return {}; }
 };
 
+Result<> set_counts(rmi::RealmParams& params, const StepFields& step) {
+    using P = rmi::RealmParams;
+    const auto set = [&](auto field, const char* key, bool required) -> Result<> {
+        RVMM_TRY(const std::uint64_t value,
+                 required ? step.number(key, UINT32_MAX) : step.number_or(key, 0, UINT32_MAX));
+        params.set(field, static_cast<std::uint32_t>(value));
+        return {};
+    };
+    RVMM_CHECK(set(P::kS2sz, "s2sz", true));
+    RVMM_CHECK(set(P::kSveVl, "sve_vl", false));
+    RVMM_CHECK(set(P::kNumBps, "num_bps", true));
+    RVMM_CHECK(set(P::kNumWps, "num_wps", true));
+    RVMM_CHECK(set(P::kPmuNumCtrs, "pmu_num_ctrs", false));
+    RVMM_CHECK(set(P::kRttNumStart, "rtt_num_start", true));
+    return set(P::kNumAuxPlanes, "num_aux_planes", false);
+}
+
 // A page as "content" describes it: bytes that are kept in `page`, or a digest.
 Result<PageContent> page_content(const StepFields& content, MutableByteSpan page) {
     if (content.has("digest")) {
@@ -60,7 +77,6 @@ CaseRunner::CaseRunner(const RmmFeatures& features, measure::RemRule rem_rule,
                        std::optional<measure::Hash> named_hash)
     : features_(features),
       rem_rule_(rem_rule),
-      hash_(named_hash.value_or(measure::Hash::kSha256)),
       named_hash_(named_hash),
       memory_(std::make_unique<UnreadMemory>()) {}
 
@@ -112,13 +128,13 @@ Result<StepOutcome> CaseRunner::run(const std::string& op, const StepFields& ste
 measure::Hash CaseRunner::hash() const {
     if (const auto* realm = std::get_if<NewRealm>(&realm_)) return realm->hash();
     if (const auto* realm = std::get_if<ActivatedRealm>(&realm_)) return realm->active().hash;
-    return hash_;
+    return named_hash_.value_or(measure::Hash::kSha256);
 }
 
 measure::Digest CaseRunner::rim() const {
     if (const auto* realm = std::get_if<NewRealm>(&realm_)) return realm->rim();
     if (const auto* realm = std::get_if<ActivatedRealm>(&realm_)) return realm->active().rim;
-    return measure::Digest(hash_);
+    return measure::Digest(hash());
 }
 
 std::array<measure::Digest, 4> CaseRunner::rems() const {
@@ -143,45 +159,35 @@ Result<RmiAnswer> CaseRunner::on_realm(Command command) {
         realm_);
 }
 
-Result<RealmRequest> CaseRunner::realm_request(const StepFields& step) const {
+Result<rmi::RealmParams> CaseRunner::realm_params(const StepFields& step) const {
     using P = rmi::RealmParams;
-    RealmRequest request;
-    P& params = request.params;
+    P params;
     const char* flags = step.has("flags0") ? "flags0" : "flags";
     RVMM_TRY(const std::uint64_t flags0, step.number_or(flags, 0));
     params.set(P::kFlags0, flags0);
-    const auto set = [&](auto field, const char* key, bool required) -> Result<> {
-        RVMM_TRY(const std::uint64_t value,
-                 required ? step.number(key, UINT32_MAX) : step.number_or(key, 0, UINT32_MAX));
-        params.set(field, static_cast<std::uint32_t>(value));
-        return {};
-    };
-    RVMM_CHECK(set(P::kS2sz, "s2sz", true));
-    RVMM_CHECK(set(P::kSveVl, "sve_vl", false));
-    RVMM_CHECK(set(P::kNumBps, "num_bps", true));
-    RVMM_CHECK(set(P::kNumWps, "num_wps", true));
-    RVMM_CHECK(set(P::kPmuNumCtrs, "pmu_num_ctrs", false));
+    RVMM_CHECK(set_counts(params, step));
     RVMM_TRY(const std::uint64_t hash,
-             named_hash_ ? step.number_or("hash_algo", static_cast<std::uint64_t>(hash_), UINT8_MAX)
-                         : step.number("hash_algo", UINT8_MAX));
+             named_hash_
+                 ? step.number_or("hash_algo", static_cast<std::uint64_t>(*named_hash_), UINT8_MAX)
+                 : step.number("hash_algo", UINT8_MAX));
     params.set(P::kHashAlgo, static_cast<std::uint8_t>(hash));
     if (step.has("rpv")) {
         RVMM_TRY(const Bytes rpv, step.bytes("rpv", kRpvSize));
         params.set(P::kRpv, rpv);
     }
-    RVMM_TRY(request.rtt_level_start, step.level("rtt_level_start"));
-    RVMM_TRY(const std::uint64_t tables, step.number("rtt_num_start", UINT32_MAX));
-    request.rtt_num_start = static_cast<std::uint32_t>(tables);
-    RVMM_TRY(request.num_aux_planes, step.number_or("num_aux_planes", 0));
-    RVMM_TRY(request.ats_plane, step.number_or("ats_plane", 0));
-    RVMM_TRY(request.flags1, step.number_or("flags1", 0));
-    return request;
+    RVMM_TRY(const std::int64_t level, step.level("rtt_level_start"));
+    params.set(P::kRttLevelStart, level);
+    RVMM_TRY(const std::uint64_t ats_plane, step.number_or("ats_plane", 0));
+    params.set(P::kAtsPlane, ats_plane);
+    RVMM_TRY(const std::uint64_t flags1, step.number_or("flags1", 0));
+    params.set(P::kFlags1, flags1);
+    return params;
 }
 
 Result<RmiAnswer> CaseRunner::realm_create(const StepFields& step) {
-    RVMM_TRY(const RealmRequest request, realm_request(step));
+    RVMM_TRY(const rmi::RealmParams params, realm_params(step));
     if (!std::holds_alternative<std::monostate>(realm_)) return kInputError;  // same granules
-    RVMM_TRY(auto realm, NewRealm::create(features_, request));
+    RVMM_TRY(auto realm, NewRealm::create(features_, params));
     if (!realm) return kInputError;
     realm_ = *std::move(realm);
     return RmiAnswer{};

@@ -24,6 +24,7 @@ class CaseRunner {
     /// not where the RMM refuses it.
     Result<StepOutcome> run(const std::string& op, const StepFields& step);
 
+    /// The named one (or SHA-256) if there is no realm.
     measure::Hash hash() const;
     /// Zero if there is no realm.
     measure::Digest rim() const;
@@ -49,13 +50,12 @@ class CaseRunner {
     /// X0 of the answer.
     Result<std::uint64_t> rsi(const StepFields& step);
 
-    Result<RealmRequest> realm_request(const StepFields& step) const;
+    Result<rmi::RealmParams> realm_params(const StepFields& step) const;
     template <class Command>
     Result<RmiAnswer> on_realm(Command command);
 
     RmmFeatures features_;
     measure::RemRule rem_rule_;
-    measure::Hash hash_;  // of a realm that does not exist
     std::optional<measure::Hash> named_hash_;
     std::variant<std::monostate, NewRealm, ActivatedRealm> realm_;
     std::unique_ptr<RealmMemory> memory_;

@@ -42,18 +42,19 @@ RmiAnswer ActivatedRealm::rec_enter(std::size_t rec) const {
     return {};
 }
 
-NewRealm::NewRealm(const RmmFeatures& features, const RealmRequest& request)
+NewRealm::NewRealm(const RmmFeatures& features, const rmi::RealmParams& params)
     : features_(features),
-      params_(request.params),
-      rtt_(params_.get(P::kS2sz), static_cast<int>(request.rtt_level_start), request.rtt_num_start),
+      params_(params),
+      rtt_(params_.get(P::kS2sz), static_cast<int>(params_.get(P::kRttLevelStart)),
+           params_.get(P::kRttNumStart)),
       rim_(features.rule, measure::Hash{params_.get(P::kHashAlgo)}) {}
 
 Result<std::optional<NewRealm>> NewRealm::create(const RmmFeatures& features,
-                                                 const RealmRequest& request) {
+                                                 const rmi::RealmParams& params) {
     std::optional<NewRealm> realm;
-    if (!accepts(features, request)) return realm;
-    realm = NewRealm(features, request);
-    RVMM_CHECK(realm->rim_.realm_create(request.params));
+    if (!accepts(features, params)) return realm;
+    realm = NewRealm(features, params);
+    RVMM_CHECK(realm->rim_.realm_create(params));
     return realm;
 }
 

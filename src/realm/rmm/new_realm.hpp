@@ -62,7 +62,7 @@ class NewRealm {
   public:
     /// RMI_REALM_CREATE. Nothing where the RMM answers RMI_ERROR_INPUT.
     static Result<std::optional<NewRealm>> create(const RmmFeatures& features,
-                                                  const RealmRequest& request);
+                                                  const rmi::RealmParams& params);
 
     RmiAnswer rtt_create(Ipa ipa, std::int64_t level) { return rtt_.create_table(ipa, level); }
 
@@ -89,7 +89,7 @@ class NewRealm {
     measure::Hash hash() const { return rim_.hash(); }
 
   private:
-    NewRealm(const RmmFeatures& features, const RealmRequest& request);
+    NewRealm(const RmmFeatures& features, const rmi::RealmParams& params);
 
     RmmFeatures features_;
     rmi::RealmParams params_;

@@ -51,12 +51,13 @@ class KvmHost {
     std::string rim() const { return to_hex(realm_.rim()); }
 
   private:
-    static NewRealm create(const rmi::RealmParams& params, int level) {
-        RealmRequest request{.params = params, .rtt_level_start = level};
+    static NewRealm create(rmi::RealmParams params, int level) {
+        using P = rmi::RealmParams;
         const unsigned bits = 12 + 9 * static_cast<unsigned>(4 - level);
-        const unsigned ipa_bits = params.get(rmi::RealmParams::kS2sz);
-        request.rtt_num_start = ipa_bits > bits ? 1U << (ipa_bits - bits) : 1;
-        return *std::move(*NewRealm::create({.rule = Rule::kRmm1}, request));
+        const unsigned ipa_bits = params.get(P::kS2sz);
+        params.set(P::kRttLevelStart, level);
+        params.set(P::kRttNumStart, ipa_bits > bits ? 1U << (ipa_bits - bits) : 1);
+        return *std::move(*NewRealm::create({.rule = Rule::kRmm1}, params));
     }
 
     void create_tables(Ipa ipa, int from, int to) {

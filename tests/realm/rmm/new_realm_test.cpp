@@ -14,38 +14,38 @@ using rmi::RmiStatus;
 
 constexpr std::uint64_t k1G = 1ULL << 30;
 
-RealmRequest request(std::uint32_t ipa_bits, std::int64_t level, std::uint32_t tables) {
-    RealmRequest request;
-    request.params.set(P::kS2sz, ipa_bits);
-    request.params.set(P::kNumBps, 1);
-    request.params.set(P::kNumWps, 1);
-    request.rtt_level_start = level;
-    request.rtt_num_start = tables;
+P request(std::uint32_t ipa_bits, std::int64_t level, std::uint32_t tables) {
+    P request;
+    request.set(P::kS2sz, ipa_bits);
+    request.set(P::kNumBps, 1);
+    request.set(P::kNumWps, 1);
+    request.set(P::kRttLevelStart, level);
+    request.set(P::kRttNumStart, tables);
     return request;
 }
 
-RealmRequest lpa2_request(std::uint32_t ipa_bits, std::int64_t level, std::uint32_t tables) {
-    RealmRequest wide = request(ipa_bits, level, tables);
-    wide.params.set(P::kFlags0, P::kFlagLpa2);
+P lpa2_request(std::uint32_t ipa_bits, std::int64_t level, std::uint32_t tables) {
+    P wide = request(ipa_bits, level, tables);
+    wide.set(P::kFlags0, P::kFlagLpa2);
     return wide;
 }
 
-bool accepted(const RmmFeatures& features, const RealmRequest& request) {
+bool accepted(const RmmFeatures& features, const P& request) {
     return NewRealm::create(features, request).value().has_value();
 }
 
-using Change = std::function<void(RmmFeatures&, RealmRequest&)>;
+using Change = std::function<void(RmmFeatures&, P&)>;
 
 // Whether each generation takes the usual realm with a change.
 bool rmm1_takes(const Change& change) {
     RmmFeatures features{.rule = Rule::kRmm1};
-    RealmRequest changed = request(40, 1, 2);
+    P changed = request(40, 1, 2);
     change(features, changed);
     return accepted(features, changed);
 }
 bool rmm2_takes(const Change& change) {
     RmmFeatures features{.rule = Rule::kRmm2TfRmm};
-    RealmRequest changed = request(40, 1, 2);
+    P changed = request(40, 1, 2);
     change(features, changed);
     return accepted(features, changed);
 }
@@ -89,37 +89,36 @@ TEST(RealmCreate, WhatBothGenerationsCheck) {
     };
     const std::vector<Case> cases = {
         {"as it is", true, [](auto&, auto&) {}},
-        {"no breakpoints", false, [](auto&, auto& r) { r.params.set(P::kNumBps, 0); }},
-        {"no watchpoints", false, [](auto&, auto& r) { r.params.set(P::kNumWps, 0); }},
-        {"all breakpoints", true, [](auto&, auto& r) { r.params.set(P::kNumBps, 63); }},
-        {"more", false, [](auto&, auto& r) { r.params.set(P::kNumBps, 64); }},
+        {"no breakpoints", false, [](auto&, auto& r) { r.set(P::kNumBps, 0); }},
+        {"no watchpoints", false, [](auto&, auto& r) { r.set(P::kNumWps, 0); }},
+        {"all breakpoints", true, [](auto&, auto& r) { r.set(P::kNumBps, 63); }},
+        {"more", false, [](auto&, auto& r) { r.set(P::kNumBps, 64); }},
         {"more watchpoints than it has", false,
          [](auto& f, auto& r) {
              f.max_wps = 3;
-             r.params.set(P::kNumWps, 4);
+             r.set(P::kNumWps, 4);
          }},
-        {"SVE", true, [](auto&, auto& r) { r.params.set(P::kFlags0, P::kFlagSve); }},
+        {"SVE", true, [](auto&, auto& r) { r.set(P::kFlags0, P::kFlagSve); }},
         {"a vector that is too long", false,
          [](auto&, auto& r) {
-             r.params.set(P::kFlags0, P::kFlagSve);
-             r.params.set(P::kSveVl, 16);
+             r.set(P::kFlags0, P::kFlagSve);
+             r.set(P::kSveVl, 16);
          }},
-        {"the same without SVE", true, [](auto&, auto& r) { r.params.set(P::kSveVl, 16); }},
-        {"PMU without counters", true,
-         [](auto&, auto& r) { r.params.set(P::kFlags0, P::kFlagPmu); }},
+        {"the same without SVE", true, [](auto&, auto& r) { r.set(P::kSveVl, 16); }},
+        {"PMU without counters", true, [](auto&, auto& r) { r.set(P::kFlags0, P::kFlagPmu); }},
         {"the same without FEAT_HPMN0", false,
          [](auto& f, auto& r) {
              f.pmu_without_ctrs = false;
-             r.params.set(P::kFlags0, P::kFlagPmu);
+             r.set(P::kFlags0, P::kFlagPmu);
          }},
         {"too many counters", false,
          [](auto&, auto& r) {
-             r.params.set(P::kFlags0, P::kFlagPmu);
-             r.params.set(P::kPmuNumCtrs, 32);
+             r.set(P::kFlags0, P::kFlagPmu);
+             r.set(P::kPmuNumCtrs, 32);
          }},
-        {"the same without PMU", true, [](auto&, auto& r) { r.params.set(P::kPmuNumCtrs, 32); }},
-        {"SHA-512", true, [](auto&, auto& r) { r.params.set(P::kHashAlgo, 1); }},
-        {"no hash", false, [](auto&, auto& r) { r.params.set(P::kHashAlgo, 3); }},
+        {"the same without PMU", true, [](auto&, auto& r) { r.set(P::kPmuNumCtrs, 32); }},
+        {"SHA-512", true, [](auto&, auto& r) { r.set(P::kHashAlgo, 1); }},
+        {"no hash", false, [](auto&, auto& r) { r.set(P::kHashAlgo, 3); }},
     };
     for (const Case& one : cases) {
         EXPECT_EQ(rmm1_takes(one.change), one.taken) << one.what;
@@ -128,25 +127,25 @@ TEST(RealmCreate, WhatBothGenerationsCheck) {
 }
 
 TEST(RealmCreate, WhatTheGenerationsTakeDifferently) {
-    const Change sha384 = [](auto&, auto& r) { r.params.set(P::kHashAlgo, 2); };
+    const Change sha384 = [](auto&, auto& r) { r.set(P::kHashAlgo, 2); };
     EXPECT_FALSE(rmm1_takes(sha384));
     EXPECT_TRUE(rmm2_takes(sha384));
-    const Change mec_policy_2 = [](auto&, auto& r) { r.params.set(P::kFlags0, 2U << 7); };
+    const Change mec_policy_2 = [](auto&, auto& r) { r.set(P::kFlags0, 2U << 7); };
     EXPECT_TRUE(rmm1_takes(mec_policy_2));
     EXPECT_FALSE(rmm2_takes(mec_policy_2));
-    const Change planes_in_one_tree = [](auto&, auto& r) { r.num_aux_planes = 3; };
+    const Change planes_in_one_tree = [](auto&, auto& r) { r.set(P::kNumAuxPlanes, 3); };
     EXPECT_TRUE(rmm1_takes(planes_in_one_tree));
     EXPECT_FALSE(rmm2_takes(planes_in_one_tree));
 }
 
 TEST(RealmCreate, Planes_HaveTreesOrIndirectPermissions) {
-    const auto takes = [](std::uint64_t planes, std::uint64_t ats, std::uint64_t flags1,
+    const auto takes = [](std::uint32_t planes, std::uint64_t ats, std::uint64_t flags1,
                           bool indirect) {
         return rmm2_takes([&](auto& features, auto& changed) {
             features.s2ap_indirect = indirect;
-            changed.num_aux_planes = planes;
-            changed.ats_plane = ats;
-            changed.flags1 = flags1;
+            changed.set(P::kNumAuxPlanes, planes);
+            changed.set(P::kAtsPlane, ats);
+            changed.set(P::kFlags1, flags1);
         });
     };
     EXPECT_TRUE(takes(3, 0, 1, false));
@@ -159,7 +158,7 @@ TEST(RealmCreate, Planes_HaveTreesOrIndirectPermissions) {
     EXPECT_FALSE(takes(4, 0, 1, false));
 }
 
-NewRealm new_realm(Rule rule, const RealmRequest& wanted) {
+NewRealm new_realm(Rule rule, const P& wanted) {
     return *std::move(*NewRealm::create({.rule = rule}, wanted));
 }
 
@@ -190,10 +189,10 @@ TEST(NewRealm, LargeRam_NeedsNoTables) {
 }
 
 TEST(NewRealm, Activated_HandsOverWhatRsiAnswersFrom) {
-    RealmRequest wanted = request(40, 1, 2);
+    P wanted = request(40, 1, 2);
     const Bytes rpv(64, std::byte{0x5a});
-    wanted.params.set(P::kRpv, rpv);
-    wanted.params.set(P::kHashAlgo, 1);
+    wanted.set(P::kRpv, rpv);
+    wanted.set(P::kHashAlgo, 1);
     NewRealm realm = new_realm(Rule::kRmm1, wanted);
     EXPECT_TRUE(realm.rtt_create(Ipa{k1G}, 2).ok());
     EXPECT_TRUE(realm.rtt_create(Ipa{k1G}, 3).ok());
