@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "cli/doctor_command.hpp"
+#include "cli/find_command.hpp"
 #include "cli/lab_command.hpp"
 #include "cli/run_command.hpp"
 
@@ -42,6 +43,7 @@ int run(int argc, char** argv) {
     rvmm::cli::add_run_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
     rvmm::cli::add_lab_command(app, result);
+    rvmm::cli::add_find_command(app, result);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
