@@ -17,7 +17,7 @@ constexpr std::size_t kPortion = 64;           // that a thread takes at a time
 // ExtensionRun::content of the contents and RECs that there are.
 constexpr std::size_t kKernel = 0;
 constexpr std::size_t kInitrd = 1;
-constexpr std::size_t kFirstLayout = 2;
+constexpr std::size_t kFirstLayout = CandidateChains::kImages;
 
 std::uint64_t value_of(const Candidate& candidate, Axis axis) {
     return candidate[static_cast<std::size_t>(axis)];

@@ -28,6 +28,8 @@ class CandidateChains {
     Result<std::vector<Chain>> make(std::span<const Candidate> candidates);
 
     const std::vector<ChainStart>& starts() const { return starts_; }
+    /// ExtensionRun::content below it is an image's.
+    static constexpr std::size_t kImages = 2;
     /// For ChainSearch::content.
     const measure::Digest& content(const ExtensionRun& run, std::uint64_t index) const;
 

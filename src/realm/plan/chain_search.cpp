@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
-#include <mutex>
+#include <span>
 #include <thread>
 #include <tuple>
 
@@ -16,6 +16,9 @@ using measure::Rule;
 
 // Extensions that are worth handing to another thread.
 constexpr std::uint64_t kTaskSteps = 4096;
+// Extensions that are worth remembering the end of, and how many ends are remembered.
+constexpr std::uint64_t kLongRun = 512;
+constexpr std::size_t kMaxKnown = 1U << 16;
 
 /// A place in a chain: before the extension `offset` of the run `run`.
 struct Depth {
@@ -166,8 +169,18 @@ class Walk {
         }
         Task next = branch;
         next.depth = common(chain, chains_[branch.last - 1], branch.depth);
-        RVMM_TRY(next.rim, extended(worker, chain, branch, next.depth));
+        RVMM_TRY(next.rim, extended(worker, chain, known(chain, branch, next.depth), next.depth));
         return follow(worker, next);
+    }
+
+    /// The last place up to `to` of which the RIM is known: that of `from`, or a later one.
+    Task known(const Chain& chain, const Task& from, Depth to) const {
+        for (std::size_t run = to.run; run > from.depth.run; --run) {
+            if (!KnownRims::worthwhile(chain, run, search_.lasting)) continue;
+            if (const auto rim = search_.known.find(chain, run))
+                return {from.first, from.last, {run, 0}, *rim};
+        }
+        return from;
     }
 
     Result<Digest> extended(Worker& worker, const Chain& chain, const Task& from, Depth to) {
@@ -182,6 +195,8 @@ class Walk {
                 const Digest* content = run.measured ? &search_.content(run, index) : nullptr;
                 RVMM_CHECK(extend(rim, run, index, content, &chain.rec));
             }
+            if (end == run.count && KnownRims::worthwhile(chain, r + 1, search_.lasting))
+                search_.known.add(chain, r + 1, rim.rim());
             index = 0;
         }
         search_.steps += steps;
@@ -212,6 +227,32 @@ class Walk {
 };
 
 }  // namespace
+
+bool KnownRims::worthwhile(const Chain& chain, std::size_t runs, std::size_t lasting) {
+    const auto lasts = [&](const ExtensionRun& run) {
+        return run.kind == ExtensionKind::kRipas ||
+               (run.kind == ExtensionKind::kData && run.content < lasting);
+    };
+    return chain.runs[runs - 1].count >= kLongRun &&
+           std::ranges::all_of(std::span(chain.runs).first(runs), lasts);
+}
+
+KnownRims::Key KnownRims::key(const Chain& chain, std::size_t runs) {
+    return {chain.start,
+            {chain.runs.begin(), chain.runs.begin() + static_cast<std::ptrdiff_t>(runs)}};
+}
+
+std::optional<Digest> KnownRims::find(const Chain& chain, std::size_t runs) const {
+    const std::scoped_lock lock(mutex_);
+    const auto found = rims_.find(key(chain, runs));
+    if (found == rims_.end()) return std::nullopt;
+    return found->second;
+}
+
+void KnownRims::add(const Chain& chain, std::size_t runs, const Digest& rim) {
+    const std::scoped_lock lock(mutex_);
+    if (rims_.size() < kMaxKnown) rims_.emplace(key(chain, runs), rim);
+}
 
 Result<std::optional<std::size_t>> search_chains(const ChainSearch& search,
                                                  std::vector<Chain>& chains) {

@@ -86,6 +86,8 @@ class Finder {
                                  .wanted = wanted_,
                                  .hash = spec_.realm->hash,
                                  .threads = threads_,
+                                 .lasting = CandidateChains::kImages,
+                                 .known = known_,
                                  .steps = progress_.steps};
         RVMM_TRY(const auto found, search_chains(search, chains));
         if (found) report(batch_[*found]);
@@ -112,6 +114,7 @@ class Finder {
     CandidateChains& chains_;
     unsigned threads_;
     FindProgress& progress_;
+    KnownRims known_;
     std::vector<Candidate> batch_;
     FindOutcome outcome_;
 };
