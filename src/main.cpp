@@ -12,6 +12,7 @@
 #include "base/version.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/dtb_command.hpp"
+#include "cli/find_command.hpp"
 #include "cli/lab_command.hpp"
 #include "cli/measure_command.hpp"
 #include "cli/run_command.hpp"
@@ -46,6 +47,7 @@ int run(int argc, char** argv) {
     rvmm::cli::add_doctor_command(app, result);
     rvmm::cli::add_dtb_command(app, result);
     rvmm::cli::add_lab_command(app, result);
+    rvmm::cli::add_find_command(app, result);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
