@@ -12,6 +12,7 @@
 #include "base/version.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/dtb_command.hpp"
+#include "cli/explain_command.hpp"
 #include "cli/lab_command.hpp"
 #include "cli/run_command.hpp"
 
@@ -42,6 +43,7 @@ int run(int argc, char** argv) {
     rvmm::cli::CommandResult result;
     rvmm::cli::add_run_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
+    rvmm::cli::add_explain_command(app, result);
     rvmm::cli::add_dtb_command(app, result);
     rvmm::cli::add_lab_command(app, result);
     try {

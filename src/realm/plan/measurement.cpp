@@ -5,11 +5,14 @@
 
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "realm/spec/config_text.hpp"
 
 namespace rvmm::realm {
 namespace {
 
 using P = rmi::RealmParams;
+
+constexpr std::size_t kShownName = 200;  // bytes
 
 MeasuredParameters parameters_of(const rmi::RealmParams& params) {
     return {.flags0 = params.get(P::kFlags0),
@@ -62,9 +65,10 @@ std::string to_text(const MeasuredParameters& p) {
 
 std::string to_text(const DataMeasured& data) {
     const std::uint64_t pages = data.size / data.granule;
-    return fmt::format("  {:<7} {:#x}  {} page{} of {}, {} bytes of {}{}\n", data.what,
-                       data.base.value, pages, pages == 1 ? "" : "s", format_size(data.granule),
-                       data.source_size, data.source,
+    return fmt::format("  {:<7} {:#x}  {} page{} of {}, {} bytes of {}{}\n",
+                       printable(data.what, kShownName), data.base.value, pages,
+                       pages == 1 ? "" : "s", format_size(data.granule), data.source_size,
+                       printable(data.source, kShownName),
                        data.measured ? "" : " (only the addresses are measured)");
 }
 
@@ -132,7 +136,7 @@ std::string to_text(const Measurement& m) {
     if (std::ranges::any_of(m.personalization, [](std::byte b) { return b != std::byte{0}; }))
         text += fmt::format("RPV         {} (not measured)\n", to_hex(ByteSpan(m.personalization)));
     text += fmt::format("measured by rule {} in this order ({}):\n", measure::to_string(m.rule),
-                        m.tool);
+                        printable(m.tool, kShownName));
     return text + contributions(m.steps, 16);
 }
 
