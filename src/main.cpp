@@ -10,6 +10,7 @@
 #include "base/exit_code.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "cli/diff_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/dtb_command.hpp"
 #include "cli/explain_command.hpp"
@@ -44,6 +45,7 @@ int run(int argc, char** argv) {
     rvmm::cli::add_run_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
     rvmm::cli::add_explain_command(app, result);
+    rvmm::cli::add_diff_command(app, result);
     rvmm::cli::add_dtb_command(app, result);
     rvmm::cli::add_lab_command(app, result);
     try {

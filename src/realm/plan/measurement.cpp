@@ -10,19 +10,7 @@
 namespace rvmm::realm {
 namespace {
 
-using P = rmi::RealmParams;
-
 constexpr std::size_t kShownName = 200;  // bytes
-
-MeasuredParameters parameters_of(const rmi::RealmParams& params) {
-    return {.flags0 = params.get(P::kFlags0),
-            .s2sz = params.get(P::kS2sz),
-            .sve_vl = params.get(P::kSveVl),
-            .num_bps = params.get(P::kNumBps),
-            .num_wps = params.get(P::kNumWps),
-            .pmu_num_ctrs = params.get(P::kPmuNumCtrs),
-            .hash_algo = params.get(P::kHashAlgo)};
-}
 
 DataMeasured data_of(const FoldedStep& step) {
     const Blob& blob = *step.blob;
@@ -104,6 +92,17 @@ std::string contributions(const std::vector<MeasuredStep>& steps, std::size_t li
 
 }  // namespace
 
+MeasuredParameters measured_parameters(const rmi::RealmParams& params) {
+    using P = rmi::RealmParams;
+    return {.flags0 = params.get(P::kFlags0),
+            .s2sz = params.get(P::kS2sz),
+            .sve_vl = params.get(P::kSveVl),
+            .num_bps = params.get(P::kNumBps),
+            .num_wps = params.get(P::kNumWps),
+            .pmu_num_ctrs = params.get(P::kPmuNumCtrs),
+            .hash_algo = params.get(P::kHashAlgo)};
+}
+
 Measurement make_measurement(const LaunchPlan& plan, const Folded& folded) {
     const RealmParameters& realm = *plan.spec().realm;
     const Profile& profile = *plan.profile();
@@ -115,7 +114,7 @@ Measurement make_measurement(const LaunchPlan& plan, const Folded& folded) {
                      .hash = realm.hash,
                      .rim = folded.rim,
                      .personalization = realm.personalization,
-                     .parameters = parameters_of(realm_params(plan))};
+                     .parameters = measured_parameters(realm_params(plan))};
     made.rems.fill(measure::Digest(realm.hash));
     for (const FoldedStep& step : folded.steps) made.steps.push_back(measured(step));
     for (const Blob& blob : plan.layout().blobs) {
