@@ -139,6 +139,7 @@ class Comparer {
                 why.add({fmt::format("{} byte {}", printable(a.what, kShown), offset),
                          fmt::format("{:#04x}", std::to_integer<unsigned>(*ours)),
                          fmt::format("{:#04x}", std::to_integer<unsigned>(*theirs))});
+            if (ours == contents->end() && theirs == others->end()) return std::nullopt;
             return std::min(offset / a.granule, common);
         }
         return page_by_digest(a, number, common, why);
@@ -181,10 +182,10 @@ std::string allowed(const HostSpec& host) {
 }
 
 /// What no rule measures.
-void compare_rest(const MeasuredInput& a, const MeasuredInput& b, Differences& sink) {
+void compare_rest(const MeasuredInput& a, const MeasuredInput& b, bool same, Differences& sink) {
     if (a.personalization && b.personalization && *a.personalization != *b.personalization)
         sink.add({"personalization (RPV)", to_hex(*a.personalization), to_hex(*b.personalization)});
-    if (a.measurement && b.measurement && a.measurement->profile != b.measurement->profile)
+    if (same && a.measurement && b.measurement && a.measurement->profile != b.measurement->profile)
         sink.add({"profile", printable(a.measurement->profile, kShown),
                   printable(b.measurement->profile, kShown)});
     if (!a.plan || !b.plan) return;
@@ -211,7 +212,7 @@ Result<> check_unchanged(const MeasuredInput& input) {
 Result<Comparison> compare(const MeasuredInput& a, const MeasuredInput& b) {
     Comparison result{.same = a.hash == b.hash && a.rim == b.rim};
     if (a.measurement && b.measurement) RVMM_CHECK(Comparer(a, b, result).run());
-    compare_rest(a, b, result.unmeasured);
+    compare_rest(a, b, result.same, result.unmeasured);
     RVMM_CHECK(check_unchanged(a));
     RVMM_CHECK(check_unchanged(b));
     return result;

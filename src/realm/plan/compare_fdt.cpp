@@ -27,6 +27,7 @@ Result<Tree> make_tree(ByteSpan dtb) {
 
 std::string shown(const FdtProperty& property) {
     if (property.value.empty()) return "(without a value)";
+    if (property.value.size() == 1 && property.value[0] == std::byte{0}) return "\"\"";
     return printable(show_fdt_value(property.value), kShownValue);
 }
 
@@ -51,7 +52,9 @@ class Comparison {
             others.erase(other);
         }
         for (const std::size_t child : b_.children[b])
-            if (std::ranges::find(met, child) == met.end()) add(b_, child, "", "", "a node");
+            if (const auto left = others.find(name_of(b_, child));
+                left != others.end() && left->second == child)
+                add(b_, child, "", "", "a node");
         if (!std::ranges::is_sorted(met))
             add(a_, a, " order of nodes", names(a_, a_.children[a]), names(b_, b_.children[b]));
     }

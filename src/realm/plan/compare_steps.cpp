@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "realm/plan/compare_fdt.hpp"
 #include "realm/spec/config_text.hpp"
@@ -83,15 +84,14 @@ void compare_data(const DataMeasured& a, const DataMeasured& b, const Measuremen
     add_if(sinks.measured, what + " granule", bytes(a.granule), bytes(b.granule));
     add_if(sinks.measured, what + " contents measured", a.measured ? "yes" : "no",
            b.measured ? "yes" : "no");
-    add_if(same_contents && a.size == b.size ? sinks.unmeasured : sinks.measured, what + " size",
-           bytes(a.source_size), bytes(b.source_size));
     add_if(sinks.unmeasured, what + " file name", printable(a.source, kShownName),
            printable(b.source, kShownName));
-    if (same_contents) return;
-    if (a.what == "fdt" && of_a.fdt != of_b.fdt)
+    if (!same_contents && a.what == "fdt" && of_a.fdt != of_b.fdt)
         compare_trees(of_a, of_b, sinks.measured);
     else
         add_if(sinks.measured, what + " contents", to_hex(a.content), to_hex(b.content));
+    add_if(same_contents && a.size == b.size ? sinks.unmeasured : sinks.measured, what + " size",
+           bytes(a.source_size), bytes(b.source_size));
 }
 
 void compare_rec(const std::string& key, const RecMeasured& a, const RecMeasured& b,
@@ -135,17 +135,16 @@ std::vector<StepPair> pair_up(const std::vector<const MeasuredStep*>& a,
     std::multimap<std::string, const MeasuredStep*> others;
     for (const MeasuredStep* step : b) others.emplace(key_of(*step), step);
     std::vector<StepPair> pairs;
+    std::set<const MeasuredStep*> paired;
     for (const MeasuredStep* step : a) {
-        const auto other = others.lower_bound(key_of(*step));
-        const bool found = other != others.end() && other->first == key_of(*step);
-        pairs.push_back({step, found ? other->second : nullptr});
-        if (found) others.erase(other);
+        const auto [other, end] = others.equal_range(key_of(*step));
+        pairs.push_back({step, other != end ? other->second : nullptr});
+        if (other == end) continue;
+        paired.insert(other->second);
+        others.erase(other);
     }
-    for (const MeasuredStep* step : b) {
-        const auto [first, last] = others.equal_range(key_of(*step));
-        if (std::any_of(first, last, [&](const auto& entry) { return entry.second == step; }))
-            pairs.push_back({nullptr, step});
-    }
+    for (const MeasuredStep* step : b)
+        if (!paired.contains(step)) pairs.push_back({nullptr, step});
     return pairs;
 }
 
