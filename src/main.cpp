@@ -15,6 +15,7 @@
 #include "cli/dtb_command.hpp"
 #include "cli/explain_command.hpp"
 #include "cli/lab_command.hpp"
+#include "cli/measure_command.hpp"
 #include "cli/run_command.hpp"
 
 namespace {
@@ -43,6 +44,7 @@ int run(int argc, char** argv) {
         "  rvmm lab shell               a shell on a booted arm64 KVM host");
     rvmm::cli::CommandResult result;
     rvmm::cli::add_run_command(app, result);
+    rvmm::cli::add_measure_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
     rvmm::cli::add_explain_command(app, result);
     rvmm::cli::add_diff_command(app, result);

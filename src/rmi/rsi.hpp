@@ -2,7 +2,6 @@
 // structures that lie in realm memory. Source: DEN0137 section B5 (RSI 1.0 and 1.1).
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -56,26 +55,32 @@ inline constexpr std::uint64_t kRsiGranuleSize = 4096;
 
 /// RsiRealmConfig: what REALM_CONFIG writes. One granule; what is not named is zero.
 struct RsiRealmConfig : Record<4096> {
-    static constexpr Field<std::uint64_t> kIpaWidth{"ipa_width", 0x00};  // bits, both halves
-    static constexpr Field<std::uint8_t> kHashAlgo{"hash_algo", 0x08};   // RmiHashAlgorithm
-    static constexpr Field<std::uint8_t> kNumAuxPlanes{"num_aux_planes", 0x10};  // RSI 1.1
-    static constexpr Field<std::uint32_t> kGicv3Vtr{"gicv3_vtr", 0x18};  // RSI 1.1: ICH_VTR_EL2
-    static constexpr ByteField<64> kRpv{"rpv", 0x200};  // realm personalization value
+    static constexpr std::string_view kSection = "DEN0137 RsiRealmConfig";
+    static constexpr Access kAccess = Access::kRmmToRealm;
 
-    static constexpr std::array kFields = {info(kIpaWidth), info(kHashAlgo), info(kNumAuxPlanes),
-                                           info(kGicv3Vtr), info(kRpv)};
+    static constexpr Field<std::uint64_t> kIpaWidth{"ipa_width", 0x00, kAccess};  // both halves
+    static constexpr Field<std::uint8_t> kHashAlgo{"hash_algo", 0x08, kAccess, kEveryBeta,
+                                                   Names{kHashNames}};
+    static constexpr Field<std::uint8_t> kNumAuxPlanes{"num_aux_planes", 0x10, kAccess, kAny20};
+    static constexpr Field<std::uint32_t> kGicv3Vtr{"gicv3_vtr", 0x18, kAccess, kAny20,
+                                                    Hex{}};  // ICH_VTR_EL2
+    static constexpr Field<std::uint64_t> kAtsPlane{"ats_plane", 0x20, kAccess, kAny20};
+    static constexpr ByteField<64> kRpv{"rpv", 0x200, kAccess};  // realm personalization value
+
+    static constexpr std::tuple kFields{kIpaWidth, kHashAlgo, kNumAuxPlanes,
+                                        kGicv3Vtr, kAtsPlane, kRpv};
 };
-static_assert(sizeof(RsiRealmConfig) == kRsiGranuleSize);
-static_assert(well_formed(RsiRealmConfig::kFields, RsiRealmConfig::kSize));
 
 /// RsiHostCall: what HOST_CALL passes to the host and gets back. Aligned to its size.
 struct RsiHostCall : Record<256> {
-    static constexpr Field<std::uint16_t> kImmediate{"imm", 0x00};
-    static constexpr Field<std::uint64_t, 31> kGprs{"gprs", 0x08};
+    static constexpr std::string_view kSection = "DEN0137 RsiHostCall";
 
-    static constexpr std::array kFields = {info(kImmediate), info(kGprs)};
+    static constexpr Field<std::uint16_t> kImmediate{"imm", 0x00, Access::kRealmToRmm, kEveryBeta,
+                                                     Hex{}};
+    static constexpr Field<std::uint64_t, 31> kGprs{"gprs", 0x08, Access::kRealmAndBack, kEveryBeta,
+                                                    Hex{}};
+
+    static constexpr std::tuple kFields{kImmediate, kGprs};
 };
-static_assert(sizeof(RsiHostCall) == 0x100);
-static_assert(well_formed(RsiHostCall::kFields, RsiHostCall::kSize));
 
 }  // namespace rvmm::rmi

@@ -3,49 +3,50 @@
 namespace rvmm::realm {
 namespace {
 
-CreateRecStep rec_step(const Board& board, const GuestLayout& layout, std::uint32_t index) {
+CreateRecStep rec_step(const Board& board, Ipa entry, Ipa fdt, std::uint32_t index) {
     CreateRecStep step{.index = index,
                        .mpidr = board.cpus[index].mpidr,
                        .runnable = index == 0,
                        .pc = 0,
                        .gprs = {}};
     if (step.runnable) {
-        step.pc = layout.entry.value;
-        step.gprs[0] = layout.fdt.value;
+        step.pc = entry.value;
+        step.gprs[0] = fdt.value;
     }
     return step;
 }
 
-void add_recs(std::vector<PlanStep>& steps, const Board& board, const GuestLayout& layout) {
+void add_recs(std::vector<PlanStep>& steps, const Board& board, Ipa entry, Ipa fdt) {
     for (std::uint32_t i = 0; i < board.cpus.size(); ++i)
-        steps.emplace_back(rec_step(board, layout, i));
+        steps.emplace_back(rec_step(board, entry, fdt, i));
 }
 
-void add_population(std::vector<PlanStep>& steps, const GuestLayout& layout, bool measured) {
-    for (std::size_t i = 0; i < layout.blobs.size(); ++i)
+void add_population(std::vector<PlanStep>& steps, std::size_t blobs, bool measured) {
+    for (std::size_t i = 0; i < blobs; ++i)
         steps.emplace_back(PopulateStep{.blob = i, .measured = measured});
-}
-
-std::vector<PlanStep> realm_steps(const Profile& profile, const Board& board,
-                                  const GuestLayout& layout) {
-    std::vector<PlanStep> steps;
-    const InitRipasStep ripas{.range = board.ram};
-    if (profile.order == StepOrder::kRipasPopulateRecs) steps.emplace_back(ripas);
-    add_population(steps, layout, true);
-    add_recs(steps, board, layout);
-    if (profile.order == StepOrder::kPopulateRecsRipas) steps.emplace_back(ripas);
-    steps.emplace_back(ActivateStep{});
-    return steps;
 }
 
 std::vector<PlanStep> vm_steps(const Board& board, const GuestLayout& layout) {
     std::vector<PlanStep> steps;
-    add_population(steps, layout, false);
-    add_recs(steps, board, layout);
+    add_population(steps, layout.blobs.size(), false);
+    add_recs(steps, board, layout.entry, layout.fdt);
     return steps;
 }
 
 }  // namespace
+
+std::vector<PlanStep> realm_steps(const Profile& profile, const Board& board, std::size_t blobs,
+                                  Ipa entry, Ipa fdt) {
+    std::vector<PlanStep> steps;
+    steps.reserve(blobs + board.cpus.size() + 2);
+    const InitRipasStep ripas{.range = board.ram};
+    if (profile.order == StepOrder::kRipasPopulateRecs) steps.emplace_back(ripas);
+    add_population(steps, blobs, true);
+    add_recs(steps, board, entry, fdt);
+    if (profile.order == StepOrder::kPopulateRecsRipas) steps.emplace_back(ripas);
+    steps.emplace_back(ActivateStep{});
+    return steps;
+}
 
 Result<LaunchPlan> LaunchPlan::create(RealmSpec spec, const PlanOptions& options) {
     const ProfileTable& profiles =
@@ -73,7 +74,7 @@ Result<LaunchPlan> LaunchPlan::create(RealmSpec spec, const PlanOptions& options
 
 LaunchPlan LaunchPlan::of_layout(RealmSpec spec, Profile profile, Board board, GuestLayout layout) {
     LaunchPlan plan;
-    plan.steps_ = realm_steps(profile, board, layout);
+    plan.steps_ = realm_steps(profile, board, layout.blobs.size(), layout.entry, layout.fdt);
     plan.spec_ = std::move(spec);
     plan.profile_ = std::move(profile);
     plan.board_ = std::move(board);
