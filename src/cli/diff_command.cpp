@@ -3,10 +3,9 @@
 #include <memory>
 #include <string>
 
-#include <unistd.h>
-
 #include "base/exit_code.hpp"
-#include "base/file.hpp"
+#include "cli/measuring.hpp"
+#include "cli/output.hpp"
 #include "realm/plan/compare.hpp"
 
 namespace rvmm::cli {
@@ -16,15 +15,17 @@ struct DiffOptions {
     std::string a;
     std::string b;
     realm::ConfigOptions parsing;
+    std::string profiles;
     bool json = false;
 };
 
 Result<int> run(const DiffOptions& options) {
-    RVMM_TRY(const auto a, realm::load_measured_input(options.a, options.parsing));
-    RVMM_TRY(const auto b, realm::load_measured_input(options.b, options.parsing));
+    RVMM_TRY(const ProfileFile profiles, ProfileFile::load(options.profiles));
+    RVMM_TRY(const auto a, realm::load_measured_input(options.a, options.parsing, profiles.table));
+    RVMM_TRY(const auto b, realm::load_measured_input(options.b, options.parsing, profiles.table));
     RVMM_TRY(const auto comparison, realm::compare(a, b));
     const std::string text = options.json ? to_json(comparison, a, b) : to_text(comparison, a, b);
-    RVMM_CHECK(write_all(Stage::kLaunch, STDOUT_FILENO, as_bytes(text), "the comparison"));
+    RVMM_CHECK(print(text, "the comparison"));
     return to_int(comparison.same ? ExitCode::kShutdown : ExitCode::kMeasurement);
 }
 
@@ -49,6 +50,7 @@ void add_diff_command(CLI::App& app, CommandResult& result) {
     command->add_option("B", options->b, "Another")->required();
     command->add_flag("--realm", options->parsing.force_realm,
                       "Take configs as realms even without a [realm] table");
+    add_profiles_option(*command, options->profiles);
     command->add_flag("--json", options->json, "For scripts: one JSON document");
     command->footer(kFooter);
     command->callback([options, &result] { result.value = run(*options); });

@@ -2,11 +2,9 @@
 
 #include <memory>
 
-#include <unistd.h>
-
 #include "base/exit_code.hpp"
-#include "base/file.hpp"
 #include "cli/image_arguments.hpp"
+#include "cli/output.hpp"
 #include "realm/plan/explain.hpp"
 #include "realm/plan/measurement.hpp"
 
@@ -27,13 +25,13 @@ Result<int> run(const ExplainOptions& options) {
     RVMM_TRY(const auto plan, make_realm_plan(options.image));
     const auto text = options.json ? document(plan) : realm::explain(plan);
     if (!text) return std::unexpected(text.error());
-    RVMM_CHECK(write_all(Stage::kLaunch, STDOUT_FILENO, as_bytes(*text), "the explanation"));
+    RVMM_CHECK(print(*text, "the explanation"));
     return to_int(ExitCode::kShutdown);
 }
 
 constexpr const char* kFooter = R"(Examples:
   rvmm explain image.cfg
-  rvmm explain image.cfg --set realm.profile=kvm-v12
+  rvmm explain image.cfg --profile kvm-v12
   rvmm explain image.cfg --json | jq .steps
 
 docs/explain-and-diff.md shows what it prints.)";

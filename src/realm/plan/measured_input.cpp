@@ -35,13 +35,14 @@ std::optional<Kind> kind_of(ByteSpan bytes) {
 }
 
 Result<> load_config_into(MeasuredInput& input, const std::filesystem::path& path,
-                          const ConfigOptions& options) {
+                          const ConfigOptions& options, const ProfileTable& profiles) {
     RVMM_TRY(auto spec, load_config(path, options));
     if (!spec.realm)
         return fail(Stage::kConfig,
                     "{}: it has no [realm] table, and an ordinary VM has no measurement",
                     input.name);
-    RVMM_TRY(auto plan, LaunchPlan::create(std::move(spec), {.reading = Reading::kMap}));
+    RVMM_TRY(auto plan, LaunchPlan::create(std::move(spec),
+                                           {.reading = Reading::kMap, .profiles = &profiles}));
     RVMM_TRY(const Folded folded, fold(plan));
     input.measurement = make_measurement(plan, folded);
     input.plan = std::move(plan);
@@ -127,14 +128,15 @@ std::string_view to_string(Kind kind) {
 }
 
 Result<MeasuredInput> load_measured_input(const std::filesystem::path& path,
-                                          const ConfigOptions& options) {
+                                          const ConfigOptions& options,
+                                          const ProfileTable& profiles) {
     RVMM_TRY(Contents file, Contents::of_file("file", path, kMostFile, Reading::kMap));
     if (file.size() == 0) return fail(Stage::kImage, "file {} is empty", path.native());
     const auto kind = kind_of(file.source());
     if (!kind) return unknown(path.native());
     if (*kind != Kind::kConfig) return made_of(path.native(), *kind, std::move(file));
     MeasuredInput input{.name = path.native()};
-    RVMM_CHECK(load_config_into(input, path, options));
+    RVMM_CHECK(load_config_into(input, path, options, profiles));
     finish(input);
     return input;
 }

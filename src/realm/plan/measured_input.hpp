@@ -38,7 +38,8 @@ std::string_view to_string(MeasuredInput::Kind kind);
 /// is none of these, or is damaged (a log's every digest is computed anew); those of load_config(),
 /// LaunchPlan::create() and fold(); Stage::kConfig for an ordinary VM's config.
 Result<MeasuredInput> load_measured_input(const std::filesystem::path& path,
-                                          const ConfigOptions& options);
+                                          const ConfigOptions& options,
+                                          const ProfileTable& profiles = ProfileTable::built_in());
 
 /// The same for a log, a document or a CoRIM in memory, which is copied. Fuzzed.
 Result<MeasuredInput> parse_measured_input(ByteSpan bytes, std::string_view name);
