@@ -10,9 +10,11 @@
 #include "base/exit_code.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "cli/diff_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/dtb_command.hpp"
 #include "cli/find_command.hpp"
+#include "cli/explain_command.hpp"
 #include "cli/lab_command.hpp"
 #include "cli/measure_command.hpp"
 #include "cli/run_command.hpp"
@@ -45,6 +47,8 @@ int run(int argc, char** argv) {
     rvmm::cli::add_run_command(app, result);
     rvmm::cli::add_measure_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
+    rvmm::cli::add_explain_command(app, result);
+    rvmm::cli::add_diff_command(app, result);
     rvmm::cli::add_dtb_command(app, result);
     rvmm::cli::add_lab_command(app, result);
     rvmm::cli::add_find_command(app, result);

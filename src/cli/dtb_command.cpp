@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <memory>
 
-#include <unistd.h>
-
 #include "base/exit_code.hpp"
-#include "base/file.hpp"
 #include "cli/image_arguments.hpp"
+#include "cli/output.hpp"
 #include "realm/layout/dts.hpp"
 
 namespace rvmm::cli {
@@ -19,12 +17,16 @@ struct DtbOptions {
     bool dts = false;
 };
 
-Result<> print(ByteSpan bytes) {
-    return write_all(Stage::kLaunch, STDOUT_FILENO, bytes, "the device tree");
+/// Writes to the file of --output, or to standard output.
+Result<> emit(const DtbOptions& options, std::string_view text) {
+    if (options.output.empty()) return print(text, "the device tree");
+    RVMM_TRY(NewFile file, NewFile::create(options.output, "device tree"));
+    RVMM_CHECK(file.write(text));
+    return file.finish();
 }
 
 Result<int> run(const DtbOptions& options) {
-    if (options.output.empty() && !options.dts && ::isatty(STDOUT_FILENO) == 1)
+    if (options.output.empty() && !options.dts && stdout_is_terminal())
         return std::unexpected(Error(Stage::kUsage, "a device tree is no text for a terminal")
                                    .with_advice("--dts shows it, --output FILE stores it"));
     RVMM_TRY(const auto plan, make_plan(options.image));
@@ -34,11 +36,9 @@ Result<int> run(const DtbOptions& options) {
     const ByteSpan bytes = fdt->contents.source();
     if (options.dts) {
         RVMM_TRY(const std::string text, realm::to_dts(bytes));
-        RVMM_CHECK(print(as_bytes(text)));
-    } else if (options.output.empty()) {
-        RVMM_CHECK(print(bytes));
+        RVMM_CHECK(emit(options, text));
     } else {
-        RVMM_CHECK(write_new_file("device tree", options.output, bytes));
+        RVMM_CHECK(emit(options, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     }
     return to_int(ExitCode::kShutdown);
 }

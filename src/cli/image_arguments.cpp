@@ -1,5 +1,7 @@
 #include "cli/image_arguments.hpp"
 
+#include "cli/measuring.hpp"
+
 namespace rvmm::cli {
 
 void add_image_arguments(CLI::App& command, ImageArguments& arguments) {
@@ -10,11 +12,17 @@ void add_image_arguments(CLI::App& command, ImageArguments& arguments) {
     command.add_option("--set", arguments.parsing.overrides, "Change one value: KEY=VALUE")
         ->take_all()
         ->allow_extra_args(false);
+    command.add_option("--profile", arguments.profile,
+                       "RMM and host to measure for (rvmm profiles); before the config's");
+    add_profiles_option(command, arguments.profiles);
 }
 
 Result<realm::LaunchPlan> make_plan(const ImageArguments& arguments) {
+    RVMM_TRY(const ProfileFile profiles, ProfileFile::load(arguments.profiles));
     RVMM_TRY(auto spec, realm::load_config(arguments.config, arguments.parsing));
-    return realm::LaunchPlan::create(std::move(spec), {.reading = Reading::kMap});
+    if (!arguments.profile.empty() && spec.realm) spec.realm->profile = arguments.profile;
+    return realm::LaunchPlan::create(std::move(spec),
+                                     {.reading = Reading::kMap, .profiles = &profiles.table});
 }
 
 Result<realm::LaunchPlan> make_realm_plan(const ImageArguments& arguments) {

@@ -12,9 +12,12 @@ namespace rvmm::cli {
 struct ImageArguments {
     std::string config;
     realm::ConfigOptions parsing;
+    std::string profile;
+    std::string profiles;
 };
 
-/// Adds the config, --realm and --set to `command`. `arguments` lives as long as it.
+/// Adds the config, --realm, --set, --profile and --profiles to `command`. `arguments` lives as
+/// long as it.
 void add_image_arguments(CLI::App& command, ImageArguments& arguments);
 
 /// The plan that `rvmm run` would launch with the same arguments. Its files are mapped: it is for a

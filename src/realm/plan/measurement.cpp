@@ -5,21 +5,12 @@
 
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "realm/spec/config_text.hpp"
 
 namespace rvmm::realm {
 namespace {
 
-using P = rmi::RealmParams;
-
-MeasuredParameters parameters_of(const rmi::RealmParams& params) {
-    return {.flags0 = params.get(P::kFlags0),
-            .s2sz = params.get(P::kS2sz),
-            .sve_vl = params.get(P::kSveVl),
-            .num_bps = params.get(P::kNumBps),
-            .num_wps = params.get(P::kNumWps),
-            .pmu_num_ctrs = params.get(P::kPmuNumCtrs),
-            .hash_algo = params.get(P::kHashAlgo)};
-}
+constexpr std::size_t kShownName = 200;  // bytes
 
 DataMeasured data_of(const FoldedStep& step) {
     const Blob& blob = *step.blob;
@@ -62,9 +53,10 @@ std::string to_text(const MeasuredParameters& p) {
 
 std::string to_text(const DataMeasured& data) {
     const std::uint64_t pages = data.size / data.granule;
-    return fmt::format("  {:<7} {:#x}  {} page{} of {}, {} bytes of {}{}\n", data.what,
-                       data.base.value, pages, pages == 1 ? "" : "s", format_size(data.granule),
-                       data.source_size, data.source,
+    return fmt::format("  {:<7} {:#x}  {} page{} of {}, {} bytes of {}{}\n",
+                       printable(data.what, kShownName), data.base.value, pages,
+                       pages == 1 ? "" : "s", format_size(data.granule), data.source_size,
+                       printable(data.source, kShownName),
                        data.measured ? "" : " (only the addresses are measured)");
 }
 
@@ -100,6 +92,17 @@ std::string contributions(const std::vector<MeasuredStep>& steps, std::size_t li
 
 }  // namespace
 
+MeasuredParameters measured_parameters(const rmi::RealmParams& params) {
+    using P = rmi::RealmParams;
+    return {.flags0 = params.get(P::kFlags0),
+            .s2sz = params.get(P::kS2sz),
+            .sve_vl = params.get(P::kSveVl),
+            .num_bps = params.get(P::kNumBps),
+            .num_wps = params.get(P::kNumWps),
+            .pmu_num_ctrs = params.get(P::kPmuNumCtrs),
+            .hash_algo = params.get(P::kHashAlgo)};
+}
+
 Measurement make_measurement(const LaunchPlan& plan, const Folded& folded) {
     const RealmParameters& realm = *plan.spec().realm;
     const Profile& profile = *plan.profile();
@@ -111,7 +114,7 @@ Measurement make_measurement(const LaunchPlan& plan, const Folded& folded) {
                      .hash = realm.hash,
                      .rim = folded.rim,
                      .personalization = realm.personalization,
-                     .parameters = parameters_of(realm_params(plan))};
+                     .parameters = measured_parameters(realm_params(plan))};
     made.rems.fill(measure::Digest(realm.hash));
     for (const FoldedStep& step : folded.steps) made.steps.push_back(measured(step));
     for (const Blob& blob : plan.layout().blobs) {
@@ -132,7 +135,7 @@ std::string to_text(const Measurement& m) {
     if (std::ranges::any_of(m.personalization, [](std::byte b) { return b != std::byte{0}; }))
         text += fmt::format("RPV         {} (not measured)\n", to_hex(ByteSpan(m.personalization)));
     text += fmt::format("measured by rule {} in this order ({}):\n", measure::to_string(m.rule),
-                        m.tool);
+                        printable(m.tool, kShownName));
     return text + contributions(m.steps, 16);
 }
 

@@ -32,6 +32,8 @@ struct MeasuredParameters {
     friend bool operator==(const MeasuredParameters&, const MeasuredParameters&) = default;
 };
 
+MeasuredParameters measured_parameters(const rmi::RealmParams& params);
+
 /// A step that may contribute to the RIM.
 struct CreateMeasured {
     friend bool operator==(const CreateMeasured&, const CreateMeasured&) = default;
