@@ -119,6 +119,22 @@ Result<Places> place(const RealmSpec& spec, const Board& board, const IpaRange& 
 
 }  // namespace
 
+std::string_view to_string(Blob::Kind kind) {
+    switch (kind) {
+        case Blob::Kind::kKernel:
+            return "kernel";
+        case Blob::Kind::kInitrd:
+            return "initrd";
+        case Blob::Kind::kFdt:
+            return "fdt";
+        case Blob::Kind::kFirmware:
+            return "firmware";
+        case Blob::Kind::kLog:
+            return "log";
+    }
+    return "unknown";
+}
+
 Result<GuestLayout> make_layout(const RealmSpec& spec, const Board& board,
                                 const LayoutOptions& options) {
     RVMM_TRY(Kernel kernel, load_kernel(spec, board, options));

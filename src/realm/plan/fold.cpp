@@ -203,16 +203,4 @@ rmi::RecParams rec_params(const CreateRecStep& step) {
     return params;
 }
 
-std::string_view to_string(Blob::Kind kind) {
-    switch (kind) {
-        case Blob::Kind::kKernel:
-            return "kernel";
-        case Blob::Kind::kInitrd:
-            return "initrd";
-        case Blob::Kind::kFdt:
-            return "fdt";
-    }
-    return "unknown";
-}
-
 }  // namespace rvmm::realm

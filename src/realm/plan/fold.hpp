@@ -66,7 +66,4 @@ rmi::RealmParams realm_params(const LaunchPlan& plan);
 /// The same of a REC.
 rmi::RecParams rec_params(const CreateRecStep& step);
 
-/// "kernel", "initrd", "fdt".
-std::string_view to_string(Blob::Kind kind);
-
 }  // namespace rvmm::realm

@@ -23,7 +23,14 @@ void add_recs(std::vector<PlanStep>& steps, const Board& board, const GuestLayou
 
 void add_population(std::vector<PlanStep>& steps, const GuestLayout& layout, bool measured) {
     for (std::size_t i = 0; i < layout.blobs.size(); ++i)
-        steps.emplace_back(PopulateStep{.blob = i, .measured = measured});
+        if (layout.blobs[i].kind != Blob::Kind::kLog)
+            steps.emplace_back(PopulateStep{.blob = i, .measured = measured});
+}
+
+void add_log(std::vector<PlanStep>& steps, const GuestLayout& layout) {
+    for (std::size_t i = 0; i < layout.blobs.size(); ++i)
+        if (layout.blobs[i].kind == Blob::Kind::kLog)
+            steps.emplace_back(PopulateStep{.blob = i, .measured = false});
 }
 
 std::vector<PlanStep> realm_steps(const Profile& profile, const Board& board,
@@ -32,7 +39,11 @@ std::vector<PlanStep> realm_steps(const Profile& profile, const Board& board,
     const InitRipasStep ripas{.range = board.ram};
     if (profile.order == StepOrder::kRipasPopulateRecs) steps.emplace_back(ripas);
     add_population(steps, layout, true);
+    // Where KVM makes the RECs itself, it does so after everything is populated.
+    const bool log_last = layout.log_after_recs && profile.order == StepOrder::kRipasPopulateRecs;
+    if (!log_last) add_log(steps, layout);
     add_recs(steps, board, layout);
+    if (log_last) add_log(steps, layout);
     if (profile.order == StepOrder::kPopulateRecsRipas) steps.emplace_back(ripas);
     steps.emplace_back(ActivateStep{});
     return steps;
