@@ -11,7 +11,9 @@
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "cli/doctor_command.hpp"
+#include "cli/dtb_command.hpp"
 #include "cli/lab_command.hpp"
+#include "cli/measure_command.hpp"
 #include "cli/run_command.hpp"
 
 namespace {
@@ -40,7 +42,9 @@ int run(int argc, char** argv) {
         "  rvmm lab shell               a shell on a booted arm64 KVM host");
     rvmm::cli::CommandResult result;
     rvmm::cli::add_run_command(app, result);
+    rvmm::cli::add_measure_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
+    rvmm::cli::add_dtb_command(app, result);
     rvmm::cli::add_lab_command(app, result);
     try {
         app.parse(argc, argv);

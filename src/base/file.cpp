@@ -89,6 +89,14 @@ Result<Bytes> read_file(std::string_view role, const std::filesystem::path& path
     return read_open_file(role, path, fd.get(), limit);
 }
 
+Result<> write_new_file(std::string_view role, const std::filesystem::path& path, ByteSpan bytes) {
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (!fd) return fail_errno(Stage::kUsage, errno, "cannot create {} {}", role, path.native());
+    auto written = write_all(Stage::kLaunch, fd.get(), bytes, path.native());
+    if (!written) ::unlink(path.c_str());
+    return written;
+}
+
 Result<> write_all(Stage stage, int fd, ByteSpan bytes, std::string_view what) {
     while (!bytes.empty()) {
         const ssize_t n = ::write(fd, bytes.data(), bytes.size());

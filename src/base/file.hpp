@@ -40,6 +40,11 @@ Result<> read_exactly(std::string_view role, const std::filesystem::path& path, 
 Result<> check_version(std::string_view role, const std::filesystem::path& path, int fd,
                        const FileVersion& version);
 
+/// Creates the file `path` with `bytes`; one that could not be written whole is removed again.
+/// `role` names it in errors: Stage::kUsage if it is there already or cannot be created, else
+/// Stage::kLaunch.
+Result<> write_new_file(std::string_view role, const std::filesystem::path& path, ByteSpan bytes);
+
 /// Writes all of `bytes` to `fd`, through short writes and EINTR. Errors carry `stage`.
 Result<> write_all(Stage stage, int fd, ByteSpan bytes, std::string_view what);
 

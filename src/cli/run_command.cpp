@@ -3,10 +3,9 @@
 #include <memory>
 #include <string>
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "base/file.hpp"
+#include "cli/measuring.hpp"
+#include "cli/output.hpp"
+#include "realm/plan/expected_rim.hpp"
 #include "realm/plan/launch_plan.hpp"
 #include "vmm/run/run_image.hpp"
 
@@ -20,6 +19,9 @@ struct RunOptions {
     std::string host;
     bool json = false;
     std::string report;
+    std::string profiles;
+    std::string measurement_log;
+    std::string expect_rim;
     bool inside_lab = false;
 };
 
@@ -30,48 +32,44 @@ std::optional<realm::HostKind> host_kind(const std::string& name) {
     return std::nullopt;
 }
 
-/// The file of --report: new, and gone again if there is nothing to report.
-class ReportFile {
-  public:
-    static Result<ReportFile> create(std::string path) {
-        ReportFile file(std::move(path));
-        if (file.path_.empty()) return file;
-        file.fd_.reset(::open(file.path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-        if (!file.fd_)
-            return fail_errno(Stage::kUsage, errno, "cannot create the report {}", file.path_);
-        return file;
-    }
-    ReportFile(ReportFile&&) = default;
-    ~ReportFile() {
-        if (fd_ && !written_) ::unlink(path_.c_str());
-    }
-    Result<> write(std::string_view text) {
-        if (!fd_) return {};
-        written_ = true;
-        return write_all(Stage::kLaunch, fd_.get(), as_bytes(text), "the report");
-    }
-
-  private:
-    explicit ReportFile(std::string path) : path_(std::move(path)) {}
-    std::string path_;
-    UniqueFd fd_;
-    bool written_ = false;
-};
+/// What the plan measures to: logged if that is asked for, and as expected.
+Result<measure::Digest> measure_launch(const RunOptions& options, const realm::LaunchPlan& plan) {
+    const bool asked = !options.measurement_log.empty() || !options.expect_rim.empty();
+    if (!plan.is_realm() && asked)
+        return fail(Stage::kUsage, "an ordinary VM has no measurement to log or to expect");
+    if (!plan.is_realm()) return measure::Digest();
+    RVMM_TRY(const measure::Digest expected,
+             realm::expected_rim(*plan.spec().realm, options.expect_rim));
+    RVMM_TRY(const realm::Folded folded,
+             fold_with_log(plan, options.measurement_log, progress_line("measuring")));
+    RVMM_CHECK(realm::check_rim(folded.rim, expected));
+    return folded.rim;
+}
 
 Result<int> run(const RunOptions& options) {
-    RVMM_TRY(auto report, ReportFile::create(options.report));
+    std::optional<NewFile> report;
+    if (!options.report.empty()) {
+        RVMM_TRY(NewFile file, NewFile::create(options.report, "report"));
+        report.emplace(std::move(file));
+    }
     RVMM_TRY(auto spec, realm::load_config(options.config, options.parsing));
-    RVMM_TRY(const auto plan, realm::LaunchPlan::create(std::move(spec)));
+    RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
+    RVMM_TRY(const auto plan,
+             realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
     vmm::RunRequest request;
+    RVMM_TRY(request.rim, measure_launch(options, plan));
+    request.profiles = profiles.text;
     request.wishes = {options.emulate, host_kind(options.host)};
     request.console_to_stderr = options.json;
     request.inside_lab = options.inside_lab;
     RVMM_TRY(const auto outcome, vmm::run_image(plan, request));
     if (outcome.report.empty()) return outcome.exit_code;  // the lab's rvmm said why
     const std::string line = outcome.report + "\n";
-    RVMM_CHECK(report.write(line));
-    if (options.json)
-        RVMM_CHECK(write_all(Stage::kLaunch, STDOUT_FILENO, as_bytes(line), "the report"));
+    if (report) {
+        RVMM_CHECK(report->write(line));
+        RVMM_CHECK(report->finish());
+    }
+    if (options.json) RVMM_CHECK(print(line, "the report"));
     return outcome.exit_code;
 }
 
@@ -80,6 +78,7 @@ constexpr const char* kFooter = R"(Examples:
   rvmm run --realm image.cfg --emulate        a realm, on any machine, without protection
   rvmm run image.cfg --set machine.memory=1G  with one value changed
   rvmm run image.cfg --json 2>console.log     the report on standard output
+  rvmm run image.cfg --expect-rim $RIM        refused before the guest starts if it differs
 
 Ctrl-A x ends the guest, Ctrl-A h lists the other keys. Exit codes: docs/exit-codes.md.)";
 
@@ -103,6 +102,11 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     command->add_flag("--json", options->json,
                       "Print a report on standard output; the console goes to standard error");
     command->add_option("--report", options->report, "Write the report to this new file");
+    command->add_option("--measurement-log", options->measurement_log,
+                        "Write what is measured, step by step, to this new file");
+    command->add_option("--expect-rim", options->expect_rim,
+                        "HEX: refuse to launch what measures to anything else (exit code 76)");
+    add_profiles_option(*command, options->profiles);
     command->add_flag("--inside-lab", options->inside_lab)->group("");
     command->footer(kFooter);
     command->callback([options, &result] { result.value = run(*options); });

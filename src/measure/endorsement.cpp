@@ -92,7 +92,7 @@ Result<Identifiers> identifiers(const Value& triples) {
 
 std::string uuid_text(const Uuid& uuid) {
     std::string text = rvmm::to_hex(uuid);
-    for (const std::size_t dash : {8, 13, 18, 23}) text.insert(dash, 1, '-');
+    for (const unsigned dash : {8U, 13U, 18U, 23U}) text.insert(dash, 1, '-');
     return text;
 }
 

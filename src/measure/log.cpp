@@ -1,5 +1,6 @@
 #include "measure/log.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -23,15 +24,21 @@ void append_hex(std::string& out, ByteSpan bytes) {
     }
 }
 
+bool is_special(char c) {
+    return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+}
+
 // `text` is UTF-8.
 void append_escaped(std::string& out, std::string_view text) {
-    for (const char c : text) {
-        if (static_cast<unsigned char>(c) < 0x20) {
-            fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-            continue;
-        }
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
+    while (true) {
+        const auto special = std::ranges::find_if(text, is_special);
+        out.append(text.begin(), special);
+        if (special == text.end()) return;
+        if (*special == '"' || *special == '\\')
+            (out += '\\') += *special;
+        else
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(*special));
+        text = std::string_view(special + 1, text.end());
     }
 }
 

@@ -21,6 +21,34 @@ std::optional<std::uint64_t> parse_canonical(std::string_view digits, int radix)
     return number;
 }
 
+// How many characters at the front of `text` stand for themselves.
+std::size_t plain_size(std::string_view text) {
+    const auto special = [](char c) {
+        return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+    };
+    return static_cast<std::size_t>(std::ranges::find_if(text, special) - text.begin());
+}
+
+// 0 to 15, or more for what is no lower-case hex digit.
+unsigned hex_digit(char c) {
+    const auto digit = static_cast<unsigned char>(c - '0');
+    const auto letter = static_cast<unsigned char>(c - 'a');
+    return digit < 10 ? digit : letter < 6 ? letter + 10U : 16U;
+}
+
+// Fills `out` from exactly as many digits as it needs; false for any other text.
+bool parse_hex(std::string_view text, MutableByteSpan out) {
+    if (text.size() != 2 * out.size()) return false;
+    unsigned seen = 0;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const unsigned high = hex_digit(text[2 * i]);
+        const unsigned low = hex_digit(text[2 * i + 1]);
+        seen |= high | low;
+        out[i] = static_cast<std::byte>((high << 4) | low);
+    }
+    return seen < 16;
+}
+
 // The character that the escape at the front of `text` stands for, as log.cpp writes escapes, and
 // how long the escape is; length 0 if it is none.
 struct Escape {
@@ -93,16 +121,12 @@ std::string LogScanner::text() {
     const std::size_t start = at_;
     while (!failed() && !accept("\"")) {
         const std::string_view rest = line_.substr(at_);
-        const Escape escape = parse_escape(rest);
-        if (escape.length != 0) {
-            text += escape.character;
-            at_ += escape.length;
-        } else if (rest.empty() || rest[0] == '\\' || static_cast<unsigned char>(rest[0]) < 0x20) {
-            note(at_, "a text is not written as the log's texts are");
-        } else {
-            text += rest[0];
-            ++at_;
-        }
+        const std::size_t size = plain_size(rest);
+        const Escape escape = parse_escape(rest.substr(size));
+        text += rest.substr(0, size);
+        at_ += size + escape.length;
+        if (escape.length != 0) text += escape.character;
+        if (size + escape.length == 0) note(at_, "a text is not written as the log's texts are");
     }
     if (!is_utf8(text)) note(start, "a text is not UTF-8");
     return failed() ? std::string() : text;
@@ -110,19 +134,19 @@ std::string LogScanner::text() {
 
 Bytes LogScanner::bytes(std::size_t max) {
     const std::string_view text = quoted();
-    const auto upper = [](char c) { return c >= 'A' && c <= 'F'; };
     if (text.size() / 2 > max) refuse(fmt::format("it is longer than {} bytes", max));
-    if (std::ranges::any_of(text, upper)) refuse("lower-case hex is expected");
-    auto bytes = failed() ? std::nullopt : from_hex(text);
-    if (!bytes) refuse("hexadecimal bytes are expected");
-    return failed() ? Bytes() : *std::move(bytes);
+    if (failed()) return {};
+    Bytes bytes(text.size() / 2);
+    if (!parse_hex(text, bytes)) refuse("bytes in lower-case hex are expected");
+    return failed() ? Bytes() : bytes;
 }
 
 Digest LogScanner::digest(Hash hash) {
-    const auto found = Digest::from(bytes(kMaxDigestSize));
-    if (found && found->size() == digest_size(hash)) return *found;
-    refuse(fmt::format("a digest of {} is expected", to_string(hash)));
-    return {};
+    const std::string_view text = quoted();
+    Digest digest(hash);
+    if (!parse_hex(text, digest.mutable_bytes()))
+        refuse(fmt::format("a digest of {} in lower-case hex is expected", to_string(hash)));
+    return digest;
 }
 
 bool LogScanner::boolean() {

@@ -61,9 +61,13 @@ Result<> RimExtender::data_unmeasured(Ipa ipa) {
     return extend_data(ipa, 0, {});
 }
 
+Result<Digest> RimExtender::rec_digest(const rmi::RecParams& params) {
+    return hasher_.digest({measured_part(params).bytes()});
+}
+
 Result<> RimExtender::rec(const rmi::RecParams& params) {
     if ((params.get(rmi::RecParams::kFlags) & rmi::RecParams::kFlagRunnable) == 0) return {};
-    RVMM_TRY(const Digest page, hasher_.digest({measured_part(params).bytes()}));
+    RVMM_TRY(const Digest page, rec_digest(params));
     using M = rmi::RecMeasurement;
     M descriptor;
     descriptor.set(M::kType, M::kTypeValue);

@@ -49,6 +49,8 @@ class RimExtender {
 
     /// RMI_REC_CREATE. Only flags, PC and X0 to X7 count, and only those of a runnable REC.
     Result<> rec(const rmi::RecParams& params);
+    /// The digest of the measured part of `params`: what a runnable REC contributes.
+    Result<Digest> rec_digest(const rmi::RecParams& params);
 
     /// One RTT entry that RMI_RTT_INIT_RIPAS made RAM. Measured by kRmm1 alone.
     Result<> ripas(const IpaRange& entry);

@@ -26,10 +26,6 @@ inline constexpr std::array kBetas = {
     BetaInfo{Beta::kTfRmmMain, "TF-RMM main", "its source of July 2026"},
 };
 
-constexpr std::string_view to_string(Beta beta) {
-    return kBetas[static_cast<std::size_t>(beta)].name;
-}
-
 /// Some of the revisions.
 class BetaSet {
   public:

@@ -76,5 +76,15 @@ TEST_F(FileTest, ReadOpenFile_ThatShrankIsAnError) {
     EXPECT_TRUE(seen) << "no attempt hit the window";
 }
 
+TEST_F(FileTest, WriteNewFile_NeverOverwrites) {
+    ASSERT_TRUE(write_new_file("report", dir_ / "new", as_bytes("hello")));
+    EXPECT_EQ(to_hex(*read_file("report", dir_ / "new", 100)), "68656c6c6f");
+    const auto again = write_new_file("report", dir_ / "new", as_bytes("other"));
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().stage(), Stage::kUsage);
+    EXPECT_NE(again.error().message().find("cannot create report "), std::string::npos);
+    EXPECT_EQ(to_hex(*read_file("report", dir_ / "new", 100)), "68656c6c6f");
+}
+
 }  // namespace
 }  // namespace rvmm

@@ -4,7 +4,15 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 rm -rf "$RVMM_LAB_OUT"
 mkdir -p "$RVMM_LAB_OUT"
-puts=()
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# What this machine predicts: the lab's rvmm and the guests have to come to the same.
+cp "$RVMM_GUESTS/hello" "$RVMM_GUESTS/hello.cfg" "$scratch"
+yes initrd | head -c 10000 >"$scratch/small.initrd"
+(cd "$scratch" && "$here/predict.sh" >predicted)
+
+puts=(--put "$scratch/small.initrd" --put "$scratch/predicted" --put "$here/measured_configs.txt")
 for file in hello convert.bin rsi_probe.bin vmlinuz linux.cpio \
             hello.cfg hello-vm.cfg convert.cfg rsi_probe.cfg linux.cfg linux-vm.cfg; do
     puts+=(--put "$RVMM_GUESTS/$file")

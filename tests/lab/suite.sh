@@ -77,6 +77,33 @@ case_hello_hash() {
     has hello_sha512 'hello: ipa_bits 34, hash sha-512' && ok hello_sha512
 }
 
+# In a lab host: the RIM that the guest reads, and the whole document, are those predicted outside.
+case_measured() {
+    n=0
+    while IFS= read -r line; do
+        case $line in '#'*) continue ;; esac
+        old=$IFS
+        IFS='|'
+        # shellcheck disable=SC2086 # split at the bars
+        set -- $line
+        IFS=$old
+        config=$1
+        shift
+        changes=$#
+        for change in "$@"; do set -- "$@" --set "$change"; done
+        shift $changes
+        launch "measured_$config" 0 hello.cfg "$@" || return
+        rim=$(sed -n 's/^hello: RIM //p' "measured_$config.out")
+        document=$(rvmm measure hello.cfg --json "$@")
+        here="$config $rim $(echo "$document" | sha256sum | cut -d' ' -f1)"
+        there=$(grep "^$config " predicted)
+        [ "$here" = "$there" ] || { bad "measured_$config" "here $here, predicted $there"; return; }
+        n=$((n + 1))
+    done <measured_configs.txt
+    [ $n -ge 12 ] || { bad measured "only $n configs"; return; }
+    ok measured
+}
+
 case_hello_vm() {
     launch hello_vm 0 hello-vm.cfg || return
     has hello_vm 'hello: no RSI, an ordinary VM' 'hello: printed by the host' && ok hello_vm
@@ -196,7 +223,7 @@ case_doctor() {
         bad doctor 'wrong diagnosis'
 }
 
-all="hello hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings signals pipe
+all="hello measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings signals pipe
 convert_all convert_pages rsi_probe launches not_allowed doctor linux"
 for case in ${RVMM_LAB_CASES:-$all}; do
     case $case in

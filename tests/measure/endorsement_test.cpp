@@ -99,7 +99,7 @@ TEST(Corim, RimAlone_IsExactlyTheForm) {
     for (int i = 0; i < 32; ++i) digest += "fb";
     const std::string text = rvmm::to_hex(*corim);
     const std::string corim_id = text.substr(12, 32);
-    const std::string tag_id = text.substr(66, 32);
+    const std::string tag_id = text.substr(68, 32);
     const std::string comid = "a201a10050" + tag_id + "04a1008182a100a100d902305820" + digest +
                               "81a200676363612e72696d01a1028182015820" + digest;
     ASSERT_EQ(comid.size() / 2, 0x76U);

@@ -159,7 +159,7 @@ TEST(LogReader, DigestOfAnotherSize_IsRefused) {
     EXPECT_THAT(outcome(with(R"("hash":"sha256")", R"("hash":"sha512")")),
                 HasSubstr("it is not that of the hash"));
     EXPECT_THAT(outcome(with(R"("before":"00)", R"("before":")")),
-                HasSubstr("a digest of sha256 is expected"));
+                HasSubstr("a digest of sha256 in lower-case hex is expected"));
     EXPECT_THAT(outcome(with(R"("content":"",)", R"("content":"00",)")),
                 HasSubstr(R"("" is expected)"));
 }
@@ -182,7 +182,7 @@ TEST(LogReader, FieldsOfTheWrongType_AreRefused) {
     EXPECT_THAT(outcome(with(R"("pc":"0x80000000")", R"("pc":2147483648)")),
                 HasSubstr("\" is expected"));
     EXPECT_THAT(outcome(with(R"("fdt":"d00dfeed")", R"("fdt":"d00dfee")")),
-                HasSubstr("hexadecimal bytes are expected"));
+                HasSubstr("bytes in lower-case hex are expected"));
 }
 
 TEST(LogReader, MissingAndForeignKeys_AreRefused) {
@@ -199,7 +199,8 @@ TEST(LogReader, MissingAndForeignKeys_AreRefused) {
 TEST(LogReader, TextThatIsNotCanonical_IsRefused) {
     EXPECT_THAT(outcome(with(R"("n":1)", R"("n": 1)")), HasSubstr("a number up to"));
     EXPECT_THAT(outcome(with(R"("n":1)", R"("n":01)")), HasSubstr("a number up to"));
-    EXPECT_THAT(outcome(with("d00dfeed", "D00DFEED")), HasSubstr("lower-case hex is expected"));
+    EXPECT_THAT(outcome(with("d00dfeed", "D00DFEED")),
+                HasSubstr("bytes in lower-case hex are expected"));
     for (const std::string_view number :
          {"0x080000000", "0X80000000", "0x8000000A", "80000000", "0x"})
         EXPECT_THAT(outcome(with(R"("pc":"0x80000000")", fmt::format(R"("pc":"{}")", number))),

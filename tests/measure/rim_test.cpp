@@ -2,36 +2,24 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
+#include <optional>
 #include <sstream>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
+
+#include "measure/vectors.hpp"
 
 namespace rvmm::measure {
 namespace {
 
-using nlohmann::json;
-
-json load_vectors(const char* name) {
-    std::ifstream file(std::string(RVMM_TEST_DATA "/vectors/") + name);
-    EXPECT_TRUE(file) << name;
-    return json::parse(file);
-}
-
-std::string text(const json& value) {
-    return value.get<std::string>();
-}
-
-std::uint64_t number(const json& value) {
-    return value.is_string() ? std::stoull(text(value), nullptr, 0) : value.get<std::uint64_t>();
-}
+using vectors::json;
+using vectors::number;
+using vectors::text;
 
 Hash hash_named(const std::string& name) {
-    for (const Hash hash : {Hash::kSha256, Hash::kSha384, Hash::kSha512})
-        if (name == to_string(hash)) return hash;
-    ADD_FAILURE() << "unknown hash " << name;
-    return Hash::kSha256;
+    const auto hash = parse_hash(name);
+    EXPECT_TRUE(hash) << name;
+    return hash.value_or(Hash::kSha256);
 }
 
 // The pages are generated: see page_content in the file.
@@ -69,63 +57,71 @@ rmi::RecParams rec_params_of(const json& step) {
     return params;
 }
 
+Result<> apply_ripas(RimExtender& extender, const json& step) {
+    for (const json& entry : step.value("measured", json::array()))
+        RVMM_CHECK(extender.ripas(vectors::range(entry.at("base"), entry.at("top"))));
+    return {};
+}
+
+// A call that the RMM refused is not made.
 Result<> apply(RimExtender& extender, const json& step) {
     const auto op = text(step.at("op"));
     if (number(step.at("rc")) != 0) return {};
     if (op == "realm_create") return extender.realm_create(realm_params_of(step));
     if (op == "rec_create") return extender.rec(rec_params_of(step));
-    if (op != "rtt_data_map_init") return {};
+    if (op == "rtt_init_ripas") return apply_ripas(extender, step);
+    if (op != "rtt_data_map_init" && op != "data_create") return {};
     const Ipa ipa{number(step.at("ipa"))};
     if (number(step.at("flags")) == 0) return extender.data_unmeasured(ipa);
     return extender.data(ipa, page_of(step.at("content")));
 }
 
-TEST(RimExtender, TfRmmVectors_GiveTheRimAfterEveryStep) {
-    const json vectors = load_vectors("rim-rmm2.json");
-    ASSERT_EQ(vectors.at("cases").size(), 75U);
-    std::size_t extensions = 0;
+struct Counts {
+    std::size_t cases = 0, steps = 0, refused = 0, extensions = 0;
+    friend bool operator==(const Counts&, const Counts&) = default;
+};
+void PrintTo(const Counts& counts, std::ostream* out) {
+    *out << counts.cases << " cases, " << counts.steps << " steps, " << counts.refused
+         << " refused, " << counts.extensions << " extensions";
+}
+
+Counts fold_vectors(const char* file, Rule rule) {
+    Counts counts;
+    const json vectors = vectors::load(file);
     for (const json& test : vectors.at("cases")) {
-        RimExtender extender(Rule::kRmm2TfRmm, hash_named(text(test.at("hash"))));
+        ++counts.cases;
+        RimExtender extender(rule, hash_named(text(test.at("hash"))));
         for (const json& step : test.at("steps")) {
+            ++counts.steps;
+            if (number(step.at("rc")) != 0) ++counts.refused;
+            counts.extensions += step.value("measured", json::array()).size();
             const auto applied = apply(extender, step);
-            ASSERT_TRUE(applied) << applied.error().message();
-            ASSERT_EQ(to_hex(extender.rim()), text(step.at("rim"))) << test.at("name") << step;
-            extensions += step.value("measured", json::array()).size();
+            EXPECT_TRUE(applied) << test.at("name") << step;
+            EXPECT_EQ(to_hex(extender.rim()), text(step.at("rim"))) << test.at("name") << step;
         }
         EXPECT_EQ(to_hex(extender.rim()), text(test.at("final_rim"))) << test.at("name");
     }
-    EXPECT_EQ(extensions, 75U + 917U + 37U);
+    return counts;
+}
+
+TEST(RimExtender, Rmm1Vectors_GiveTheRimAfterEveryStep) {
+    EXPECT_EQ(fold_vectors("rim-rmm1.json", Rule::kRmm1), (Counts{67, 1562, 285, 10349}));
+}
+
+TEST(RimExtender, TfRmmVectors_GiveTheRimAfterEveryStep) {
+    EXPECT_EQ(fold_vectors("rim-rmm2.json", Rule::kRmm2TfRmm), (Counts{75, 1692, 254, 1029}));
+}
+
+TEST(RimExtender, DraftVectors_GiveTheRimAfterEveryStep) {
+    EXPECT_EQ(fold_vectors("rim-rmm2-spec.json", Rule::kRmm2Spec), (Counts{75, 1692, 254, 1029}));
 }
 
 TEST(RimExtender, RealLaunchV14_GivesTheRimOfItsToken) {
-    const json launch = load_vectors("real-launch-v14.json");
-    const json& given = launch.at("realm_params");
-    using P = rmi::RealmParams;
-    P params;
-    params.set(P::kFlags0, number(given.at("flags")));
-    params.set(P::kS2sz, given.at("s2sz").get<std::uint32_t>());
-    params.set(P::kSveVl, given.at("sve_vl").get<std::uint32_t>());
-    params.set(P::kNumBps, given.at("num_bps").get<std::uint32_t>());
-    params.set(P::kNumWps, given.at("num_wps").get<std::uint32_t>());
-    params.set(P::kPmuNumCtrs, given.at("pmu_num_ctrs").get<std::uint32_t>());
-    params.set(P::kHashAlgo, given.at("hash_algo").get<std::uint8_t>());
+    const json launch = vectors::load("real-launch-v14.json");
     RimExtender extender(Rule::kRmm2TfRmm, Hash::kSha256);
-    ASSERT_TRUE(extender.realm_create(params));
-    for (const json& range : launch.at("populate")) {
-        Ipa ipa{number(range.at("base"))};
-        for (const json& page : range.at("page_sha256")) {
-            ASSERT_TRUE(extender.data_digest(ipa, *Digest::from_hex(text(page))));
-            ipa = ipa + kMeasuredPageSize;
-        }
-        EXPECT_EQ(ipa.value, number(range.at("top")));
-    }
-    for (const json& vcpu : launch.at("recs")) {
-        rmi::RecParams rec;
-        rec.set(rmi::RecParams::kFlags, number(vcpu.at("runnable")));
-        if (vcpu.contains("pc")) rec.set(rmi::RecParams::kPc, number(vcpu.at("pc")));
-        if (vcpu.contains("x0")) rec.set(rmi::RecParams::kGprs, number(vcpu.at("x0")));
-        ASSERT_TRUE(extender.rec(rec));
-    }
+    ASSERT_TRUE(extender.realm_create(vectors::realm_params(launch.at("realm_params"))));
+    vectors::populate(extender, launch);
+    ASSERT_TRUE(extender.rec(vectors::rec0_params(launch)));
     EXPECT_EQ(to_hex(extender.rim()), text(launch.at("rim")));
 }
 
@@ -138,35 +134,53 @@ TEST(RimExtender, WrongLengths_AreRefusedAndChangeNothing) {
     EXPECT_EQ(to_hex(extender.rim()), before);
 }
 
-TEST(RemExtend, TfRmmVectors_GiveTheRemAfterEveryExtension) {
-    const json vectors = load_vectors("rim-rmm2.json");
+struct RemExtension {
+    std::size_t index;  // of the REM, from 0
+    Bytes value;
+};
+
+// What a successful "rem_extend" step extends; nothing for other steps.
+std::optional<RemExtension> rem_extension(const json& step) {
+    if (text(step.at("op")) != "rsi" || number(step.at("rc")) != 0) return std::nullopt;
+    std::istringstream call(text(step.at("call")));
+    std::string name, hex;
+    std::size_t index = 0, size = 0;
+    call >> name >> index >> size >> hex;
+    if (name != "rem_extend") return std::nullopt;
+    RemExtension extension{index - 1, from_hex(hex).value()};
+    extension.value.resize(size);
+    return extension;
+}
+
+class RemVectors : public testing::TestWithParam<const char*> {};
+
+TEST_P(RemVectors, EveryExtension_GivesItsRemByBothRules) {
     std::size_t extensions = 0;
+    const json vectors = vectors::load(GetParam());
     for (const json& test : vectors.at("cases")) {
         const Hash hash = hash_named(text(test.at("hash")));
-        std::array<Digest, 4> rems;
+        std::array<Digest, 4> rems, spec_rems;
         rems.fill(Digest(hash));
+        spec_rems.fill(Digest(hash));
         for (const json& step : test.at("steps")) {
             if (text(step.at("op")) != "rsi") continue;
-            std::istringstream call(text(step.at("call")));
-            std::string name, hex;
-            std::size_t index = 0, size = 0;
-            call >> name >> index >> size >> hex;
-            if (name == "rem_extend" && number(step.at("rc")) == 0) {
-                Bytes value = *from_hex(hex);
-                value.resize(size);
-                Digest& rem = rems.at(index - 1);
-                const auto extended = rem_extend(RemRule::kTfRmm, hash, rem, value);
-                ASSERT_TRUE(extended);
-                rem = *extended;
+            if (const auto extension = rem_extension(step)) {
+                Digest& rem = rems.at(extension->index);
+                Digest& spec = spec_rems.at(extension->index);
+                rem = rem_extend(RemRule::kTfRmm, hash, rem, extension->value).value();
+                spec = rem_extend(RemRule::kSpec, hash, spec, extension->value).value();
+                EXPECT_EQ(to_hex(spec), text(step.at("rem_per_spec_text"))) << step;
                 ++extensions;
             }
             for (std::size_t i = 0; i < 4; ++i)
-                ASSERT_EQ(to_hex(rems.at(i)), text(step.at("rem").at(i)))
-                    << test.at("name") << step;
+                EXPECT_EQ(to_hex(rems.at(i)), text(step.at("rem").at(i))) << step;
         }
     }
-    EXPECT_EQ(extensions, 18U);
+    EXPECT_EQ(extensions, GetParam() == std::string_view("rim-rmm1.json") ? 9U : 18U);
 }
+
+INSTANTIATE_TEST_SUITE_P(AllRules, RemVectors,
+                         testing::Values("rim-rmm1.json", "rim-rmm2.json", "rim-rmm2-spec.json"));
 
 }  // namespace
 }  // namespace rvmm::measure

@@ -90,34 +90,22 @@ class Layouter {
         return {};
     }
 
-    Result<> load(Blob::Kind kind, const std::filesystem::path& path, Ipa address,
-                  std::uint64_t limit) {
-        RVMM_TRY(Contents contents,
-                 Contents::of_file(to_string(kind), path, limit, options_.reading));
-        if (contents.size() == 0)
-            return fail(Stage::kImage, "{} {}: it is empty", to_string(kind), path.native());
-        loaded_.push_back({kind, path.native(), address, std::move(contents), 0});
-        return {};
-    }
-
-    /// Loads the kernel and says what memory it needs, its BSS included.
-    Result<IpaRange> load_kernel() {
-        const std::filesystem::path& path = *image_.kernel;
-        RVMM_TRY(Contents file, Contents::of_file("kernel", path, ram().size(), options_.reading));
-        auto kernel = parse_kernel(file.source(), ram().size());
-        RVMM_CHECK(file.check_unchanged());
-        if (kernel) {
-            const auto fit = check_kernel(*kernel);
-            if (!fit) kernel = std::unexpected(fit.error());
-        }
-        if (!kernel)
-            return std::unexpected(
-                std::move(kernel).error().with_context(fmt::format("kernel {}", path.native())));
-        made_.layout.kernel_format = kernel->format;
-        const Ipa base = ram().base() + kernel->text_offset;
-        Contents contents = kernel->unpacked ? *std::move(kernel->unpacked) : std::move(file);
-        loaded_.push_back({Blob::Kind::kKernel, path.native(), base, std::move(contents), 0});
-        return range_of(base, kernel->image_size);
+    /// Loads kernel and initrd, which is placed later. Says what memory the kernel needs, its BSS
+    /// included.
+    Result<IpaRange> load_boot_images() {
+        RVMM_TRY(Images images,
+                 load_images({.kernel = *image_.kernel, .initrd = image_.initrd, .cmdline = {}},
+                             ram().size(), options_.reading));
+        auto fit = check_kernel(images.kernel);
+        if (!fit)
+            return std::unexpected(std::move(fit).error().with_context(
+                fmt::format("kernel {}", image_.kernel->native())));
+        made_.layout.kernel_format = images.kernel.format;
+        made_.layout.entry = ram().base() + images.kernel.text_offset;
+        add(Blob::Kind::kKernel, image_.kernel->native(), made_.layout.entry,
+            std::move(images.kernel_contents));
+        initrd_ = std::move(images.initrd_contents);
+        return range_of(made_.layout.entry, images.kernel.image_size);
     }
 
     Result<> check_kernel(const KernelImage& kernel) const {
@@ -155,33 +143,34 @@ class Layouter {
         if (image_.event_log) {
             top = Ipa{top.value - kKvmtoolLogSize};
             RVMM_TRY(Contents log, Contents::copy(Bytes(kKvmtoolLogSize)));
-            loaded_.push_back({Blob::Kind::kLog, "(event log)", top, std::move(log), 0});
+            add(Blob::Kind::kLog, "(event log)", top, std::move(log));
         }
         const Ipa fdt = aligned(Ipa{top.value - kDtbAlignment - kKvmtoolDtbSize}, kDtbAlignment);
-        RVMM_TRY(const IpaRange kernel, load_kernel());
-        made_.layout.entry = kernel.base();
-        if (image_.initrd) RVMM_CHECK(load_kvmtool_initrd(fdt));
+        RVMM_CHECK(load_boot_images());
+        if (initrd_) RVMM_CHECK(place_kvmtool_initrd(fdt));
         add_dtb(std::move(dtb), fdt, kKvmtoolDtbSize);
         return {};
     }
 
-    Result<> load_kvmtool_initrd(Ipa fdt) {
+    Result<> place_kvmtool_initrd(Ipa fdt) {
         const std::uint64_t room = fdt - ram().base();
-        RVMM_CHECK(load(Blob::Kind::kInitrd, *image_.initrd, fdt, ram().size()));
-        Loaded& initrd = loaded_.back();
-        const std::uint64_t needed = initrd.contents.size() + kKvmtoolInitrdAlignment;
+        const std::uint64_t needed = initrd_->size() + kKvmtoolInitrdAlignment;
         if (needed > room)
             return fail(Stage::kConfig,
-                        "initrd {} does not fit: it has {} bytes, below the device "
-                        "tree are {}",
-                        initrd.source, initrd.contents.size(), room);
-        initrd.address = aligned(Ipa{fdt.value - needed}, kKvmtoolInitrdAlignment);
+                        "initrd {} does not fit: it has {} bytes, below the device tree are {}",
+                        image_.initrd->native(), initrd_->size(), room);
+        add(Blob::Kind::kInitrd, image_.initrd->native(),
+            aligned(Ipa{fdt.value - needed}, kKvmtoolInitrdAlignment), *std::move(initrd_));
         return {};
     }
 
     Result<> qemu_firmware(Contents dtb) {
         RVMM_CHECK(check_qemu());
-        RVMM_CHECK(load(Blob::Kind::kFirmware, *image_.firmware, Ipa{0}, kQemuFirmwareSpace));
+        RVMM_TRY(Contents firmware, Contents::of_file("firmware", *image_.firmware,
+                                                      kQemuFirmwareSpace, options_.reading));
+        if (firmware.size() == 0)
+            return fail(Stage::kImage, "firmware {}: it is empty", image_.firmware->native());
+        add(Blob::Kind::kFirmware, image_.firmware->native(), Ipa{0}, std::move(firmware));
         made_.layout.kernel_format = KernelFormat::kFlat;
         add_dtb(std::move(dtb), ram().base(), 0);
         made_.layout.fdt = Ipa{0};  // X0; the firmware knows where it is
@@ -190,13 +179,13 @@ class Layouter {
 
     Result<> qemu_kernel(Contents dtb) {
         RVMM_CHECK(check_qemu());
-        RVMM_TRY(const IpaRange kernel, load_kernel());
-        made_.layout.entry = kernel.base();
+        RVMM_TRY(const IpaRange kernel, load_boot_images());
         const Ipa usual = ram().base() + std::min(ram().size() / 2, kQemuInitrdOffset);
         Ipa end = aligned(std::max(usual, kernel.top()), kPageSize4K);
-        if (image_.initrd) {
-            RVMM_CHECK(load(Blob::Kind::kInitrd, *image_.initrd, end, ram().size()));
-            end = end + loaded_.back().contents.size();
+        if (initrd_) {
+            const std::uint64_t size = initrd_->size();
+            add(Blob::Kind::kInitrd, image_.initrd->native(), end, *std::move(initrd_));
+            end = end + size;
         }
         add_dtb(std::move(dtb), aligned(end, kDtbAlignment), 0);
         return {};
@@ -209,10 +198,14 @@ class Layouter {
         return {};
     }
 
+    void add(Blob::Kind kind, std::string source, Ipa address, Contents contents,
+             std::uint64_t rounding = 0) {
+        loaded_.push_back({kind, std::move(source), address, std::move(contents), rounding});
+    }
+
     void add_dtb(Contents dtb, Ipa address, std::uint64_t rounding) {
         made_.layout.fdt = address;
-        loaded_.push_back(
-            {Blob::Kind::kFdt, image_.dtb.native(), address, std::move(dtb), rounding});
+        add(Blob::Kind::kFdt, image_.dtb.native(), address, std::move(dtb), rounding);
     }
 
     std::unexpected<Error> contradiction(std::string_view what, const std::string& in_tree,
@@ -284,6 +277,7 @@ class Layouter {
     const ForeignOptions& options_;
     ForeignLayout made_;
     std::vector<Loaded> loaded_;
+    std::optional<Contents> initrd_;  // until it has its place
 };
 
 }  // namespace

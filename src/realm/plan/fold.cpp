@@ -1,11 +1,9 @@
 #include "realm/plan/fold.hpp"
 
-#include <algorithm>
 #include <thread>
 
 #include "measure/page_hasher.hpp"
 #include "measure/rim.hpp"
-#include "realm/plan/ripas_entries.hpp"
 
 namespace rvmm::realm {
 namespace {
@@ -23,11 +21,10 @@ std::vector<ByteSpan> measured_runs(const LaunchPlan& plan) {
     return runs;
 }
 
-/// Where memory is populated, measured or not: ascending.
-std::vector<IpaRange> populated_ranges(const LaunchPlan& plan) {
+/// Where the blobs lie, in their order.
+std::vector<IpaRange> blob_ranges(const LaunchPlan& plan) {
     std::vector<IpaRange> ranges;
     for (const Blob& blob : plan.layout().blobs) ranges.push_back(blob.range());
-    std::ranges::sort(ranges, {}, &IpaRange::base);
     return ranges;
 }
 
@@ -45,14 +42,68 @@ class Folder {
 
     Result<Folded> run() {
         RVMM_CHECK(create());
+        const std::vector<IpaRange> blobs = blob_ranges(plan_);
+        const Construction construction{*plan_.profile(), *plan_.spec().realm, blobs};
         for (const PlanStep& step : plan_.steps())
-            RVMM_CHECK(std::visit([this](const auto& s) { return fold(s); }, step));
+            if (!std::holds_alternative<ActivateStep>(step))
+                RVMM_CHECK(fold(step, extensions_of(step, construction)));
         for (const Blob& blob : plan_.layout().blobs) RVMM_CHECK(blob.contents.check_unchanged());
         folded_.rim = rim_.rim();
         return std::move(folded_);
     }
 
   private:
+    Result<> create() {
+        FoldedStep step{.kind = Extension::Kind::kCreate, .rim = rim_.rim()};
+        Extension extension{.kind = step.kind};
+        RVMM_CHECK(extend(extension, step, [&] { return rim_.realm_create(realm_params(plan_)); }));
+        folded_.steps.push_back(step);
+        return {};
+    }
+
+    Result<> fold(const PlanStep& plan_step, const std::vector<ExtensionRun>& runs) {
+        FoldedStep step = describe(plan_step);
+        if (step.measured) RVMM_CHECK(contents_.start());
+        for (const ExtensionRun& run : runs)
+            for (std::uint64_t i = 0; i < run.count; ++i) RVMM_CHECK(fold(run, i, step));
+        if (step.measured) {
+            RVMM_TRY(step.content, contents_.finish());
+        }
+        step.rim = rim_.rim();
+        folded_.steps.push_back(step);
+        return {};
+    }
+
+    FoldedStep describe(const PlanStep& plan_step) const {
+        if (const auto* populate = std::get_if<PopulateStep>(&plan_step)) {
+            const Blob& blob = plan_.layout().blobs[populate->blob];
+            return {.kind = Extension::Kind::kData,
+                    .blob = &blob,
+                    .range = blob.range(),
+                    .measured = populate->measured};
+        }
+        if (const auto* rec = std::get_if<CreateRecStep>(&plan_step))
+            return {.kind = Extension::Kind::kRec, .rec = rec};
+        return {.kind = Extension::Kind::kRipas, .range = std::get<InitRipasStep>(plan_step).range};
+    }
+
+    Result<> fold(const ExtensionRun& run, std::uint64_t index, FoldedStep& step) {
+        Extension extension{
+            .kind = run.kind, .blob = step.blob, .measured = run.measured, .rec = step.rec};
+        if (run.kind != Extension::Kind::kRec) extension.range = run.range(index);
+        if (run.kind == Extension::Kind::kData) extension.offset = index * run.size;
+        if (run.measured) {
+            RVMM_TRY(extension.content, next_content());
+            RVMM_CHECK(contents_.update(extension.content.bytes()));
+        }
+        if (run.kind == Extension::Kind::kRec) {
+            RVMM_TRY(extension.content, rim_.rec_digest(rec_params(*step.rec)));
+        }
+        return extend(extension, step, [&] {
+            return realm::extend(rim_, run, index, &extension.content, step.rec);
+        });
+    }
+
     /// Does `extend` to the RIM and tells the log. `extension` says what it is.
     template <class Extend>
     Result<> extend(Extension& extension, FoldedStep& step, Extend extend) {
@@ -64,86 +115,15 @@ class Folder {
         return options_.log ? options_.log(extension) : Result<>();
     }
 
-    Result<> create() {
-        FoldedStep step{.kind = Extension::Kind::kCreate, .rim = rim_.rim()};
-        Extension extension{.kind = step.kind};
-        RVMM_CHECK(extend(extension, step, [&] { return rim_.realm_create(realm_params(plan_)); }));
-        folded_.steps.push_back(step);
-        return {};
-    }
-
-    Result<> fold(const PopulateStep& populate) {
-        const Blob& blob = plan_.layout().blobs[populate.blob];
-        FoldedStep step{.kind = Extension::Kind::kData,
-                        .blob = &blob,
-                        .range = blob.range(),
-                        .measured = populate.measured};
-        if (populate.measured)
-            RVMM_CHECK(fold_measured(blob, step));
-        else
-            RVMM_CHECK(fold_unmeasured(blob, step));
-        folded_.steps.push_back(step);
-        return {};
-    }
-
-    Result<> fold_measured(const Blob& blob, FoldedStep& step) {
-        Extension extension{.kind = step.kind, .blob = &blob, .measured = true};
-        RVMM_CHECK(contents_.start());
-        while (extension.offset < blob.bytes().size()) {
-            RVMM_TRY(const auto chunk, pages_.next());
-            for (const Digest& digest : chunk) {
-                RVMM_CHECK(contents_.update(digest.bytes()));
-                extension.range = *IpaRange::make(blob.base + extension.offset, blob.granule);
-                extension.content = digest;
-                RVMM_CHECK(extend(extension, step, [&] {
-                    return rim_.data_digest(extension.range.base(), digest);
-                }));
-                extension.offset += blob.granule;
-            }
-            tell_progress(chunk.size() * blob.granule);
+    /// The digest of the next granule that is measured.
+    Result<Digest> next_content() {
+        if (chunk_.empty()) {
+            RVMM_TRY(chunk_, pages_.next());
+            tell_progress(chunk_.size() * plan_.profile()->page_size);
         }
-        RVMM_TRY(step.content, contents_.finish());
-        return {};
-    }
-
-    Result<> fold_unmeasured(const Blob& blob, FoldedStep& step) {
-        Extension extension{.kind = step.kind, .blob = &blob};
-        for (; extension.offset < blob.bytes().size(); extension.offset += blob.granule) {
-            extension.range = *IpaRange::make(blob.base + extension.offset, blob.granule);
-            RVMM_CHECK(extend(extension, step,
-                              [&] { return rim_.data_unmeasured(extension.range.base()); }));
-        }
-        return {};
-    }
-
-    Result<> fold(const CreateRecStep& rec) {
-        FoldedStep step{.kind = Extension::Kind::kRec, .rec = &rec, .rim = rim_.rim()};
-        Extension extension{.kind = step.kind, .rec = &rec};
-        if (rec.runnable)
-            RVMM_CHECK(extend(extension, step, [&] { return rim_.rec(rec_params(rec)); }));
-        folded_.steps.push_back(step);
-        return {};
-    }
-
-    Result<> fold(const InitRipasStep& ripas) {
-        FoldedStep step{.kind = Extension::Kind::kRipas, .range = ripas.range, .rim = rim_.rim()};
-        for (const RipasRun& run : entries_of(ripas))
-            RVMM_CHECK(for_each_entry(run, [&](const IpaRange& entry) {
-                Extension extension{.kind = step.kind, .range = entry};
-                return extend(extension, step, [&] { return rim_.ripas(entry); });
-            }));
-        folded_.steps.push_back(step);
-        return {};
-    }
-
-    static Result<> fold(const ActivateStep&) { return {}; }
-
-    std::vector<RipasRun> entries_of(const InitRipasStep& ripas) const {
-        if (plan_.profile()->rule != measure::Rule::kRmm1) return {};
-        const unsigned ipa_bits = plan_.spec().realm->ipa_bits;
-        if (plan_.profile()->ripas == RipasEntries::kWholeRange)
-            return ripas_of_call(ipa_bits, ripas.range);
-        return ripas_of_slot(ipa_bits, ripas.range, populated_ranges(plan_));
+        const Digest digest = chunk_.front();
+        chunk_ = chunk_.subspan(1);
+        return digest;
     }
 
     void tell_progress(std::uint64_t bytes) {
@@ -158,6 +138,7 @@ class Folder {
     measure::RimExtender rim_;
     measure::Hasher contents_;
     measure::PageHasher pages_;
+    std::span<const Digest> chunk_;  // of pages_, what is left of it
     Folded folded_;
     std::uint64_t done_ = 0, told_ = 0, total_ = 0;
 };
@@ -177,30 +158,7 @@ Result<measure::Digest> fold_rim(const LaunchPlan& plan) {
 }
 
 rmi::RealmParams realm_params(const LaunchPlan& plan) {
-    using P = rmi::RealmParams;
-    const RealmParameters& realm = *plan.spec().realm;
-    P params;
-    params.set(P::kFlags0, (plan.profile()->lpa2 ? P::kFlagLpa2 : 0) |
-                               (realm.sve_vl != 0 ? P::kFlagSve : 0) |
-                               (realm.pmu_counters != 0 ? P::kFlagPmu : 0));
-    params.set(P::kS2sz, realm.ipa_bits);
-    params.set(P::kSveVl, realm.sve_vl != 0 ? realm.sve_vl / 128 - 1 : 0);
-    params.set(P::kNumBps, realm.breakpoints - 1);
-    params.set(P::kNumWps, realm.watchpoints - 1);
-    params.set(P::kPmuNumCtrs, realm.pmu_counters);
-    params.set(P::kHashAlgo, static_cast<std::uint8_t>(realm.hash));
-    params.set(P::kRpv, realm.personalization);
-    return params;
-}
-
-rmi::RecParams rec_params(const CreateRecStep& step) {
-    using P = rmi::RecParams;
-    P params;
-    params.set(P::kFlags, step.runnable ? P::kFlagRunnable : 0);
-    params.set(P::kMpidr, step.mpidr);
-    params.set(P::kPc, step.pc);
-    for (std::size_t i = 0; i < step.gprs.size(); ++i) params.set(P::kGprs, step.gprs[i], i);
-    return params;
+    return realm_params(*plan.profile(), *plan.spec().realm);
 }
 
 }  // namespace rvmm::realm

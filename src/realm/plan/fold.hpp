@@ -10,20 +10,20 @@
 
 #include "base/error.hpp"
 #include "measure/hash.hpp"
+#include "realm/plan/extensions.hpp"
 #include "realm/plan/launch_plan.hpp"
-#include "rmi/records.hpp"
 
 namespace rvmm::realm {
 
 /// One extension of the RIM, as it happens. What it refers to lives as long as the plan.
 struct Extension {
-    enum class Kind : std::uint8_t { kCreate, kData, kRec, kRipas };
+    using Kind = ExtensionKind;
     Kind kind = Kind::kCreate;
     IpaRange range = {};                 // DATA: one granule; RIPAS: one RTT entry
     const Blob* blob = nullptr;          // DATA: what it is a granule of
     std::uint64_t offset = 0;            // DATA: where in the blob, bytes
     bool measured = false;               // DATA: its contents count, not only its address
-    measure::Digest content = {};        // DATA that is measured: of the granule
+    measure::Digest content = {};        // of the granule that is measured; of the REC's page
     const CreateRecStep* rec = nullptr;  // REC
     measure::Digest before = {};         // the RIM
     measure::Digest after = {};
@@ -63,7 +63,5 @@ Result<measure::Digest> fold_rim(const LaunchPlan& plan);
 
 /// The parameters as the host passes them to RMI_REALM_CREATE. The plan is a realm's.
 rmi::RealmParams realm_params(const LaunchPlan& plan);
-/// The same of a REC.
-rmi::RecParams rec_params(const CreateRecStep& step);
 
 }  // namespace rvmm::realm

@@ -1,62 +1,71 @@
 #include "realm/plan/launch_plan.hpp"
 
+#include <algorithm>
+
 namespace rvmm::realm {
 namespace {
 
-CreateRecStep rec_step(const Board& board, const GuestLayout& layout, std::uint32_t index) {
+CreateRecStep rec_step(const Board& board, Ipa entry, Ipa fdt, std::uint32_t index) {
     CreateRecStep step{.index = index,
                        .mpidr = board.cpus[index].mpidr,
                        .runnable = index == 0,
                        .pc = 0,
                        .gprs = {}};
     if (step.runnable) {
-        step.pc = layout.entry.value;
-        step.gprs[0] = layout.fdt.value;
+        step.pc = entry.value;
+        step.gprs[0] = fdt.value;
     }
     return step;
 }
 
-void add_recs(std::vector<PlanStep>& steps, const Board& board, const GuestLayout& layout) {
+void add_recs(std::vector<PlanStep>& steps, const Board& board, Ipa entry, Ipa fdt) {
     for (std::uint32_t i = 0; i < board.cpus.size(); ++i)
-        steps.emplace_back(rec_step(board, layout, i));
+        steps.emplace_back(rec_step(board, entry, fdt, i));
 }
 
-void add_population(std::vector<PlanStep>& steps, const GuestLayout& layout, bool measured) {
-    for (std::size_t i = 0; i < layout.blobs.size(); ++i)
-        if (layout.blobs[i].kind != Blob::Kind::kLog)
-            steps.emplace_back(PopulateStep{.blob = i, .measured = measured});
-}
-
-void add_log(std::vector<PlanStep>& steps, const GuestLayout& layout) {
-    for (std::size_t i = 0; i < layout.blobs.size(); ++i)
-        if (layout.blobs[i].kind == Blob::Kind::kLog)
-            steps.emplace_back(PopulateStep{.blob = i, .measured = false});
-}
-
-std::vector<PlanStep> realm_steps(const Profile& profile, const Board& board,
-                                  const GuestLayout& layout) {
-    std::vector<PlanStep> steps;
-    const InitRipasStep ripas{.range = board.ram};
-    if (profile.order == StepOrder::kRipasPopulateRecs) steps.emplace_back(ripas);
-    add_population(steps, layout, true);
-    // Where KVM makes the RECs itself, it does so after everything is populated.
-    const bool log_last = layout.log_after_recs && profile.order == StepOrder::kRipasPopulateRecs;
-    if (!log_last) add_log(steps, layout);
-    add_recs(steps, board, layout);
-    if (log_last) add_log(steps, layout);
-    if (profile.order == StepOrder::kPopulateRecsRipas) steps.emplace_back(ripas);
-    steps.emplace_back(ActivateStep{});
-    return steps;
+void add_population(std::vector<PlanStep>& steps, std::size_t blobs, bool measured) {
+    for (std::size_t i = 0; i < blobs; ++i)
+        steps.emplace_back(PopulateStep{.blob = i, .measured = measured});
 }
 
 std::vector<PlanStep> vm_steps(const Board& board, const GuestLayout& layout) {
     std::vector<PlanStep> steps;
-    add_population(steps, layout, false);
-    add_recs(steps, board, layout);
+    add_population(steps, layout.blobs.size(), false);
+    add_recs(steps, board, layout.entry, layout.fdt);
     return steps;
 }
 
+bool makes_rec(const PlanStep& step) {
+    return std::holds_alternative<CreateRecStep>(step);
+}
+
+/// Another VMM's log is not measured. Where the order is that VMM's own, it may come after the
+/// RECs; where KVM makes them, it does so after everything is populated.
+void settle_log(std::vector<PlanStep>& steps, const Profile& profile, const GuestLayout& layout) {
+    const bool late = layout.log_after_recs && profile.order == StepOrder::kRipasPopulateRecs;
+    for (auto step = steps.begin(); step != steps.end(); ++step) {
+        auto* populate = std::get_if<PopulateStep>(&*step);
+        if (populate == nullptr || layout.blobs[populate->blob].kind != Blob::Kind::kLog) continue;
+        populate->measured = false;
+        if (late) std::rotate(step, step + 1, std::find_if_not(step + 1, steps.end(), makes_rec));
+        return;
+    }
+}
+
 }  // namespace
+
+std::vector<PlanStep> realm_steps(const Profile& profile, const Board& board, std::size_t blobs,
+                                  Ipa entry, Ipa fdt) {
+    std::vector<PlanStep> steps;
+    steps.reserve(blobs + board.cpus.size() + 2);
+    const InitRipasStep ripas{.range = board.ram};
+    if (profile.order == StepOrder::kRipasPopulateRecs) steps.emplace_back(ripas);
+    add_population(steps, blobs, true);
+    add_recs(steps, board, entry, fdt);
+    if (profile.order == StepOrder::kPopulateRecsRipas) steps.emplace_back(ripas);
+    steps.emplace_back(ActivateStep{});
+    return steps;
+}
 
 Result<LaunchPlan> LaunchPlan::create(RealmSpec spec, const PlanOptions& options) {
     const ProfileTable& profiles =
@@ -84,7 +93,8 @@ Result<LaunchPlan> LaunchPlan::create(RealmSpec spec, const PlanOptions& options
 
 LaunchPlan LaunchPlan::of_layout(RealmSpec spec, Profile profile, Board board, GuestLayout layout) {
     LaunchPlan plan;
-    plan.steps_ = realm_steps(profile, board, layout);
+    plan.steps_ = realm_steps(profile, board, layout.blobs.size(), layout.entry, layout.fdt);
+    settle_log(plan.steps_, profile, layout);
     plan.spec_ = std::move(spec);
     plan.profile_ = std::move(profile);
     plan.board_ = std::move(board);

@@ -37,6 +37,11 @@ struct InitRipasStep {
 struct ActivateStep {};
 using PlanStep = std::variant<PopulateStep, CreateRecStep, InitRipasStep, ActivateStep>;
 
+/// The steps of a realm in the profile's order. `blobs` of them are populated; vCPU 0 begins at
+/// `entry` with X0 = `fdt`.
+std::vector<PlanStep> realm_steps(const Profile& profile, const Board& board, std::size_t blobs,
+                                  Ipa entry, Ipa fdt);
+
 struct PlanOptions {
     Reading reading = Reading::kOwn;         // kMap is for a single pass over the plan
     const ProfileTable* profiles = nullptr;  // nothing: the built-in ones

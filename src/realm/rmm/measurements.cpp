@@ -1,11 +1,12 @@
 #include "realm/rmm/measurements.hpp"
 
-#include "measure/rim.hpp"
 #include "realm/rmm/answer.hpp"
 
 namespace rvmm::realm {
 
-Measurements::Measurements(measure::Hash hash, const measure::Digest& rim) : hash_(hash) {
+Measurements::Measurements(measure::Hash hash, const measure::Digest& rim,
+                           measure::RemRule rem_rule)
+    : hash_(hash), rem_rule_(rem_rule) {
     values_.fill(measure::Digest(hash));
     values_[0] = rim;
 }
@@ -30,8 +31,8 @@ void Measurements::extend(rmi::SmcRegisters& registers) {
     for (std::size_t i = 0; i < value.size() / 8; ++i)
         store_le(std::span(value).subspan(8 * i), registers.x[3 + i]);
 
-    const auto extended = measure::rem_extend(measure::RemRule::kTfRmm, hash_, values_[index],
-                                              std::span(value).first(size));
+    const auto extended =
+        measure::rem_extend(rem_rule_, hash_, values_[index], std::span(value).first(size));
     if (!extended) return answer(registers, rmi::RsiStatus::kErrorUnknown);
     values_[index] = *extended;
     answer(registers, rmi::RsiStatus::kSuccess);

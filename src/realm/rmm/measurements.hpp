@@ -5,7 +5,7 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
-#include "measure/hash.hpp"
+#include "measure/rim.hpp"
 #include "rmi/rsi.hpp"
 #include "rmi/smc.hpp"
 
@@ -15,7 +15,7 @@ namespace rvmm::realm {
 class Measurements {
   public:
     /// `rim` is one of `hash`.
-    Measurements(measure::Hash hash, const measure::Digest& rim);
+    Measurements(measure::Hash hash, const measure::Digest& rim, measure::RemRule rem_rule);
 
     /// `index` is 0 to 4.
     ByteSpan at(std::size_t index) const { return values_[index].bytes(); }
@@ -24,12 +24,12 @@ class Measurements {
     /// that a hash shorter than 64 bytes leaves over, X8 is cleared and the others are kept.
     void read(rmi::SmcRegisters& registers) const;
 
-    /// RSI_MEASUREMENT_EXTEND by TF-RMM's rule: REM' = H(REM || value), the value unpadded. (The
-    /// text of DEN0137 pads both to 64 bytes; no RMM was seen to do that.)
+    /// RSI_MEASUREMENT_EXTEND.
     void extend(rmi::SmcRegisters& registers);
 
   private:
     measure::Hash hash_;
+    measure::RemRule rem_rule_;
     std::array<measure::Digest, rmi::kRsiMeasurementCount> values_;
 };
 

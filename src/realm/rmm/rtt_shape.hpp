@@ -14,7 +14,7 @@ namespace rvmm::realm {
 /// concatenated root counts as tables of 512 entries.
 class RttShape {
   public:
-    /// `ipa_bits` is 32 to 48, with the unprotected half; `slots` is ascending.
+    /// `ipa_bits` is 32 to 52, with the unprotected half; `slots` is ascending.
     RttShape(unsigned ipa_bits, std::vector<IpaRange> slots);
 
     /// The end of the entries that can be reported in one run with the one that maps `ipa`: the end

@@ -17,7 +17,7 @@ using rmi::RsiStatus;
 namespace {
 
 Result<> check(const ActiveRealm& realm) {
-    if (realm.ipa_bits < 32 || realm.ipa_bits > 48)
+    if (realm.ipa_bits < 32 || realm.ipa_bits > 52)
         return fail(Stage::kInternal, "a realm cannot have {} IPA bits", realm.ipa_bits);
     if (realm.rim.size() != measure::digest_size(realm.hash))
         return fail(Stage::kInternal, "a RIM of {} bytes does not fit {}", realm.rim.size(),
@@ -50,7 +50,7 @@ struct SoftwareRmm::State {
         : realm(std::move(r)),
           tokens(std::move(t)),
           pages(realm, memory),
-          measurements(realm.hash, realm.rim),
+          measurements(realm.hash, realm.rim, realm.rem_rule),
           psci(realm.mpidrs, 1ULL << (realm.ipa_bits - 1)),
           sessions(realm.mpidrs.size()) {}
 

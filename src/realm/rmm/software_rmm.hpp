@@ -17,6 +17,7 @@
 #include "base/address.hpp"
 #include "base/bytes.hpp"
 #include "base/error.hpp"
+#include "measure/rim.hpp"
 #include "realm/spec/realm_spec.hpp"
 #include "rmi/smc.hpp"
 
@@ -40,10 +41,11 @@ using TokenSource = std::function<std::optional<Bytes>(std::span<const std::byte
 
 /// A realm as it is when it has been activated.
 struct ActiveRealm {
-    unsigned ipa_bits = 40;  // s2sz, with the unprotected half
+    unsigned ipa_bits = 40;  // s2sz, 32 to 52, with the unprotected half
     measure::Hash hash = measure::Hash::kSha256;
     std::array<std::byte, 64> personalization{};
-    measure::Digest rim;                // of that hash
+    measure::Digest rim;  // of that hash
+    measure::RemRule rem_rule = measure::RemRule::kTfRmm;
     std::vector<IpaRange> ram;          // memslots with RIPAS RAM at activation, ascending
     std::vector<std::uint64_t> mpidrs;  // of each REC, index order (affinity fields only)
     std::uint32_t gicv3_vtr = 0;        // RsiRealmConfig 0x18

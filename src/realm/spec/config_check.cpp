@@ -72,6 +72,14 @@ class Store {
         return {};
     }
 
+    Result<> operator()(const DigestRule& rule) const {
+        const auto* text = std::get_if<std::string>(&setting_.value.data);
+        const auto digest = text == nullptr ? std::nullopt : measure::Digest::from_hex(*text);
+        if (!digest || digest->empty()) return refuse();
+        rule.store(draft_, *digest);
+        return {};
+    }
+
     Result<> operator()(const ContentsRule& rule) const {
         RVMM_TRY(const auto path, file_path());
         const auto bytes = read_file(setting_.key->name, path, rule.max_bytes);

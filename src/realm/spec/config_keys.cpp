@@ -55,6 +55,10 @@ void personalization(ConfigDraft& draft, ByteSpan bytes) {
     std::copy(bytes.begin(), bytes.end(), draft.realm.personalization.begin());
 }
 
+void expect_rim(ConfigDraft& draft, const measure::Digest& digest) {
+    draft.realm.expect_rim = digest;
+}
+
 void hash(ConfigDraft& draft, std::size_t index) {
     draft.realm.hash = kHashes[index];
 }
@@ -89,6 +93,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"realm", "breakpoints", IntegerRule{2, 64, 1, kRealm<&Realm::breakpoints>}},
     {"realm", "watchpoints", IntegerRule{2, 64, 1, kRealm<&Realm::watchpoints>}},
     {"realm", "profile", TextRule{1, kMaxProfile, text<&ConfigDraft::realm, &Realm::profile>}},
+    {"realm", "expect_rim", DigestRule{expect_rim}},
 
     {"host", "allow", ChoicesRule{kHostKinds, allowed_hosts}},
 
@@ -144,6 +149,7 @@ struct Expectation {
         return fmt::format("a string of up to {} hex digits, two for each byte",
                            2 * rule.max_bytes);
     }
+    std::string operator()(const DigestRule&) const { return "64, 96 or 128 hex digits"; }
     std::string operator()(const ContentsRule& rule) const {
         return fmt::format("the path of a file of 1 to {} bytes", rule.max_bytes);
     }

@@ -65,13 +65,17 @@ struct HexRule {
     std::size_t max_bytes;
     void (*store)(ConfigDraft&, ByteSpan);
 };
+/// A digest as hex digits.
+struct DigestRule {
+    void (*store)(ConfigDraft&, const measure::Digest&);
+};
 /// Bytes as the contents of a file, which is read while the config is.
 struct ContentsRule {
     std::size_t max_bytes;
     void (*store)(ConfigDraft&, ByteSpan);
 };
 using Rule = std::variant<IntegerRule, SizeRule, TextRule, PathRule, ChoiceRule, ChoicesRule,
-                          HexRule, ContentsRule>;
+                          HexRule, DigestRule, ContentsRule>;
 
 struct ConfigKey {
     std::string_view table;

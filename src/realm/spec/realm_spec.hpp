@@ -47,6 +47,8 @@ struct RealmParameters {
     unsigned breakpoints = 6;   // count, 2 to 64
     unsigned watchpoints = 4;   // count, 2 to 64
     std::string profile = "rmm-2.0/tf-rmm + kvm-v14";
+    measure::Digest expect_rim =
+        {};  // a launch that measures to another is refused; empty: none is
 
     friend bool operator==(const RealmParameters&, const RealmParameters&) = default;
 };

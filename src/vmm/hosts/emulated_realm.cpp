@@ -4,7 +4,6 @@
 #include <array>
 #include <optional>
 
-#include "realm/plan/fold.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -31,6 +30,7 @@ std::optional<std::uint64_t> kvm_version(std::uint32_t id) {
 }  // namespace
 
 Result<std::unique_ptr<EmulatedRealm>> EmulatedRealm::create(const realm::LaunchPlan& plan,
+                                                             const measure::Digest& rim,
                                                              devices::ByteSink& console) {
     const realm::RealmParameters& parameters = *plan.spec().realm;
     const realm::Board& board = plan.board();
@@ -44,7 +44,7 @@ Result<std::unique_ptr<EmulatedRealm>> EmulatedRealm::create(const realm::Launch
     active.personalization = parameters.personalization;
     active.ram = {board.ram};
     for (const realm::CpuBoard& cpu : board.cpus) active.mpidrs.push_back(cpu.mpidr);
-    RVMM_TRY(active.rim, realm::fold_rim(plan));
+    active.rim = rim;
     RVMM_TRY(auto rmm, realm::SoftwareRmm::create(std::move(active), memory->trusted()));
     return std::unique_ptr<EmulatedRealm>(
         new EmulatedRealm(parameters.ipa_bits, std::move(memory), std::move(rmm), console));

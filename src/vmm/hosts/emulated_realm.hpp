@@ -16,8 +16,9 @@ namespace rvmm::vmm {
 
 class EmulatedRealm final : public GuestKind {
   public:
-    /// The plan is a realm's. `console` outlives it.
+    /// The plan is a realm's, `rim` is what it measures to. `console` outlives it.
     static Result<std::unique_ptr<EmulatedRealm>> create(const realm::LaunchPlan& plan,
+                                                         const measure::Digest& rim,
                                                          devices::ByteSink& console);
 
     unsigned ipa_bits() const override { return ipa_bits_; }
@@ -28,9 +29,6 @@ class EmulatedRealm final : public GuestKind {
     std::span<const kvm::SmcccRange> forwarded() const override;
     Result<CallReply> call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) override;
     void add_counters(RunCounters& counters) const override;
-
-    /// The realm initial measurement, hash-length bytes.
-    ByteSpan rim() const { return rmm_.measurement(0); }
 
   private:
     EmulatedRealm(unsigned ipa_bits, std::unique_ptr<SplitMemory> memory, realm::SoftwareRmm rmm,

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
-#include "vmm/lab/json_fields.hpp"
+#include "base/json_fields.hpp"
 
 namespace rvmm::vmm::lab {
 namespace {

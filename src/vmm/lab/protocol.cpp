@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "vmm/lab/json_fields.hpp"
+#include "base/json_fields.hpp"
 
 namespace rvmm::vmm::lab {
 namespace {

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
-#include "realm/plan/fold.hpp"
 #include "realm/spec/write_config.hpp"
 #include "vmm/lab/lab.hpp"
 
@@ -16,6 +15,7 @@ namespace {
 
 constexpr const char* kConfig = "/job/image.cfg";
 constexpr const char* kReport = "/job/report.json";
+constexpr const char* kProfiles = "/job/profiles.toml";
 constexpr std::uint64_t kLabMemory = 3ULL << 30;
 constexpr std::uint64_t kLabItself = 1ULL << 30;  // kernel, root and QEMU's own part of it
 
@@ -42,6 +42,7 @@ std::vector<std::string> command(const realm::LaunchPlan& plan, const RunRequest
     // The report of this run is ours to print; the guest's console must not be in its way.
     if (request.console_to_stderr) argv = {"sh", "-c", "exec \"$@\" >&2", "sh"};
     argv.insert(argv.end(), {"rvmm", "run", kConfig, "--inside-lab", "--report", kReport});
+    if (!request.profiles.empty()) argv.insert(argv.end(), {"--profiles", kProfiles});
     if (plan.is_realm()) argv.insert(argv.end(), {"--host", "emulated"});
     return argv;
 }
@@ -67,6 +68,8 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     lab::LabRequest lab_request;
     lab_request.argv = command(plan, request);
     add_images(plan, lab_request);
+    if (!request.profiles.empty())
+        lab_request.files.push_back({kProfiles, shared_bytes(as_bytes(request.profiles))});
     lab_request.collect = {kReport};
     const bool console = plan.spec().console.mode == realm::ConsoleSpec::Mode::kStdio;
     lab_request.console = console ? lab::Console::kSerial : lab::Console::kPipes;
@@ -75,14 +78,10 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
 
     RunResult result;
     result.host = RunsOn::kLab;
-    if (plan.is_realm()) {
-        RVMM_TRY(const auto rim, realm::fold_rim(plan));
-        result.rim = to_hex(rim);
-    }
     if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
     RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
     result.exit_code = outcome.exit_code;
-    RVMM_TRY(result.report, finish_report(outcome, result.rim));
+    RVMM_TRY(result.report, finish_report(outcome, to_hex(request.rim)));
     return result;
 }
 

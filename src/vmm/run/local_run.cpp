@@ -83,9 +83,7 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     result.host = host;
     std::unique_ptr<GuestKind> guest;
     if (host == RunsOn::kEmulated) {
-        RVMM_TRY(auto realm, EmulatedRealm::create(plan, console));
-        result.rim = to_hex(realm->rim());
-        guest = std::move(realm);
+        RVMM_TRY(guest, EmulatedRealm::create(plan, request.rim, console));
     } else {
         RVMM_TRY(guest, OrdinaryVm::create(plan, console));
     }
@@ -95,7 +93,7 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));
     if (!report.outcome.detail.empty()) warn("the guest cannot go on: {}", report.outcome.detail);
     result.exit_code = report.outcome.exit_code();
-    result.report = make_report(plan, host, result.rim, report);
+    result.report = make_report(plan, host, to_hex(request.rim), report);
     return result;
 }
 

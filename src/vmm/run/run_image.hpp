@@ -15,11 +15,12 @@ struct RunRequest {
     HostWishes wishes;
     bool console_to_stderr = false;  // standard output belongs to a report
     bool inside_lab = false;         // the outer rvmm has already said what kind of realm this is
+    measure::Digest rim;             // what the plan measures to; empty for an ordinary VM
+    std::string profiles;            // text of the user's table of profiles; empty: there is none
 };
 
 struct RunResult {
     RunsOn host;
-    std::string rim;  // lower-case hex; empty for an ordinary VM
     int exit_code = 0;
     std::string report;  // one JSON document, one line
 };

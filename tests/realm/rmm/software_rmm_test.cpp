@@ -253,7 +253,7 @@ TEST(SoftwareRmmCreate, RealmThatCannotBe_IsAnError) {
     };
     EXPECT_FALSE(refused([](ActiveRealm&) {}));
     EXPECT_TRUE(refused([](ActiveRealm& r) { r.ipa_bits = 31; }));
-    EXPECT_TRUE(refused([](ActiveRealm& r) { r.ipa_bits = 49; }));
+    EXPECT_TRUE(refused([](ActiveRealm& r) { r.ipa_bits = 53; }));
     EXPECT_TRUE(refused([](ActiveRealm& r) { r.hash = measure::Hash::kSha512; }));
     EXPECT_TRUE(refused([](ActiveRealm& r) { r.mpidrs.clear(); }));
     EXPECT_TRUE(refused([&](ActiveRealm& r) { r.ram = {slot(0x8000'0800, 0x1000)}; }));

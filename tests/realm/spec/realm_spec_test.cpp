@@ -80,6 +80,8 @@ TEST(RealmSpec, FullConfig_SetsEveryField) {
     EXPECT_EQ(spec->realm->breakpoints, 2u);
     EXPECT_EQ(spec->realm->watchpoints, 64u);
     EXPECT_EQ(spec->realm->profile, "rmm-1.0 + kvm-v10");
+    EXPECT_EQ(to_hex(spec->realm->expect_rim),
+              "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
     EXPECT_THAT(spec->host.allow, ElementsAre(HostKind::kLab, HostKind::kCca));
     EXPECT_EQ(spec->console.mode, ConsoleSpec::Mode::kNone);
 }
@@ -98,6 +100,7 @@ TEST(RealmSpec, RealmTableOrForceRealm_GivesTheFixedDefaults) {
     EXPECT_EQ(table->realm->pmu_counters, 0u);
     EXPECT_EQ(table->realm->breakpoints, 6u);
     EXPECT_EQ(table->realm->watchpoints, 4u);
+    EXPECT_TRUE(table->realm->expect_rim.empty());
     EXPECT_EQ(table->realm->profile, "rmm-2.0/tf-rmm + kvm-v14");
     EXPECT_THAT(table->host.allow, ElementsAre(HostKind::kCca));
 }

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "realm/plan/fold.hpp"
 #include "vmm/fake_kvm.hpp"
 #include "vmm/hosts/emulated_realm.hpp"
 #include "vmm/hosts/ordinary_vm.hpp"
@@ -71,7 +72,8 @@ class MachineTest : public ::testing::Test {
         ConsoleOutput console(loop, console_fd);
         std::unique_ptr<GuestKind> guest;
         if (plan.is_realm()) {
-            RVMM_TRY(guest, EmulatedRealm::create(plan, console));
+            RVMM_TRY(const auto rim, realm::fold_rim(plan));
+            RVMM_TRY(guest, EmulatedRealm::create(plan, rim, console));
         } else {
             RVMM_TRY(guest, OrdinaryVm::create(plan, console));
         }

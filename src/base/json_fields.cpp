@@ -1,6 +1,6 @@
-#include "vmm/lab/json_fields.hpp"
+#include "base/json_fields.hpp"
 
-namespace rvmm::vmm::lab {
+namespace rvmm {
 
 using nlohmann::json;
 
@@ -50,4 +50,4 @@ std::optional<std::map<std::string, std::string>> as_text_map(const json* value)
     return texts;
 }
 
-}  // namespace rvmm::vmm::lab
+}  // namespace rvmm

@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace rvmm::vmm::lab {
+namespace rvmm {
 
 /// The JSON object that `text` is; nothing if it is anything else.
 std::optional<nlohmann::json> parse_object(std::string_view text);
@@ -24,4 +24,4 @@ std::optional<std::string> as_text(const nlohmann::json* value);
 std::optional<std::vector<std::string>> as_texts(const nlohmann::json* value);
 std::optional<std::map<std::string, std::string>> as_text_map(const nlohmann::json* value);
 
-}  // namespace rvmm::vmm::lab
+}  // namespace rvmm

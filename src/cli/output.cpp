@@ -1,0 +1,66 @@
+#include "cli/output.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/file.hpp"
+
+namespace rvmm::cli {
+namespace {
+
+constexpr std::size_t kBufferSize = 1U << 20;
+constexpr std::uint64_t kLongWork = 1ULL << 30;  // bytes
+
+}  // namespace
+
+bool stdout_is_terminal() {
+    return ::isatty(STDOUT_FILENO) == 1;
+}
+
+Result<> print(std::string_view text, std::string_view what) {
+    return write_all(Stage::kLaunch, STDOUT_FILENO, as_bytes(text), what);
+}
+
+Result<NewFile> NewFile::create(std::filesystem::path path, std::string what) {
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!fd)
+        return fail_errno(Stage::kUsage, errno, "cannot create the {} {}", what, path.native());
+    return NewFile(std::move(path), std::move(what), std::move(fd));
+}
+
+NewFile::~NewFile() {
+    if (fd_ && !finished_) ::unlink(path_.c_str());
+}
+
+Result<> NewFile::write(ByteSpan bytes) {
+    buffer_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return buffer_.size() < kBufferSize ? Result<>() : flush();
+}
+
+Result<> NewFile::flush() {
+    RVMM_CHECK(write_all(Stage::kLaunch, fd_.get(), as_bytes(buffer_),
+                         fmt::format("the {} {}", what_, path_.native())));
+    buffer_.clear();
+    return {};
+}
+
+Result<> NewFile::finish() {
+    RVMM_CHECK(flush());
+    finished_ = true;
+    return {};
+}
+
+std::function<void(std::uint64_t, std::uint64_t)> progress_line(std::string what) {
+    if (::isatty(STDERR_FILENO) != 1) return {};
+    return [what = std::move(what)](std::uint64_t done, std::uint64_t total) {
+        if (total < kLongWork) return;
+        const std::string line = fmt::format("\r{}: {} of {} MiB{}", what, done >> 20, total >> 20,
+                                             done == total ? "\r\x1b[K" : "");
+        (void)::write(STDERR_FILENO, line.data(), line.size());
+    };
+}
+
+}  // namespace rvmm::cli
