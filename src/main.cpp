@@ -14,6 +14,7 @@
 #include "cli/dtb_command.hpp"
 #include "cli/lab_command.hpp"
 #include "cli/measure_command.hpp"
+#include "cli/profiles_command.hpp"
 #include "cli/run_command.hpp"
 
 namespace {
@@ -43,6 +44,7 @@ int run(int argc, char** argv) {
     rvmm::cli::CommandResult result;
     rvmm::cli::add_run_command(app, result);
     rvmm::cli::add_measure_command(app, result);
+    rvmm::cli::add_profiles_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
     rvmm::cli::add_dtb_command(app, result);
     rvmm::cli::add_lab_command(app, result);
