@@ -17,6 +17,7 @@
 #include "cli/explain_command.hpp"
 #include "cli/lab_command.hpp"
 #include "cli/measure_command.hpp"
+#include "cli/profiles_command.hpp"
 #include "cli/run_command.hpp"
 
 namespace {
@@ -46,6 +47,7 @@ int run(int argc, char** argv) {
     rvmm::cli::CommandResult result;
     rvmm::cli::add_run_command(app, result);
     rvmm::cli::add_measure_command(app, result);
+    rvmm::cli::add_profiles_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
     rvmm::cli::add_explain_command(app, result);
     rvmm::cli::add_diff_command(app, result);
