@@ -6,6 +6,7 @@
 // measures are declared; every other byte of a record is zero.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -76,8 +77,8 @@ class Record {
     /// Stores `value`, which is at most `Length` bytes, and zeroes what is left of the field.
     template <std::size_t Length>
     constexpr void set(ByteField<Length> field, ByteSpan value) {
-        for (std::size_t i = 0; i < Length; ++i)
-            bytes_[field.offset + i] = i < value.size() ? value[i] : std::byte{0};
+        const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(field.offset);
+        std::fill(std::ranges::copy(value, begin).out, begin + Length, std::byte{0});
     }
     template <std::size_t Length>
     constexpr std::span<const std::byte, Length> get(ByteField<Length> field) const {
