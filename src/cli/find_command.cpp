@@ -109,8 +109,8 @@ std::string text_of(const FindCommandOptions& options, const realm::FindOutcome&
 
 Error not_found(const realm::FindOutcome& outcome) {
     Error error(Stage::kMeasurement,
-                fmt::format("no variation has this RIM: {} tried, with up to {} keys changed",
-                            outcome.tried, outcome.changes));
+                fmt::format("no variation has this RIM: {} tried, with up to {} key{} changed",
+                            outcome.tried, outcome.changes, outcome.changes == 1 ? "" : "s"));
     if (outcome.next_round == 0) return error;
     return std::move(error).with_advice(
         fmt::format("--changes {} tries up to {} more", outcome.changes + 1, outcome.next_round));

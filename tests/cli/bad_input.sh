@@ -65,6 +65,16 @@ check failed_run_leaves_no_report 66 'cannot open kernel' run good.cfg --set boo
 if [ -e new.json ]; then echo "FAIL report_of_nothing: an empty report is left"; failed=1; fi
 check unwritable_report 64 'cannot create the report' run good.cfg --report /nowhere/report.json
 
+rim=$(printf '0%.0s' $(seq 64))
+check find_rim_not_hex 64 '64, 96 or 128 hex digits, not other characters' find good.cfg --rim "${rim}x"
+check find_rim_too_short 64 '64, 96 or 128 hex digits, not 63' find good.cfg --rim "${rim%0}"
+check find_unknown_key 64 'machine.vcpu;.*machine.vcpus' find good.cfg --rim "$rim" --vary machine.vcpu=2
+check find_value_out_of_range 64 'from 1 to 512' find good.cfg --rim "$rim" --vary machine.vcpus=0-4
+check find_unknown_only 64 'realm.ipa_bit;.*realm.ipa_bits' find good.cfg --rim "$rim" --only machine.vcpus,realm.ipa_bit
+check find_no_try_file 66 'list of command lines .*No such file' find good.cfg --rim "$rim" --try-file nowhere
+check find_missing_kernel 66 'cannot open kernel' find good.cfg --rim "$rim" --set boot.kernel=nowhere
+check find_nothing 76 'no variation has this RIM: [0-9]+ tried, with up to 1 key changed' find good.cfg --rim "$rim" --changes 1
+
 # Usage errors are CLI11's to word; their code is ours.
 for arguments in '' 'run' 'frobnicate' 'run good.cfg --host mars'; do
     # shellcheck disable=SC2086
