@@ -13,9 +13,11 @@
 #include "cli/diff_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/dtb_command.hpp"
+#include "cli/find_command.hpp"
 #include "cli/explain_command.hpp"
 #include "cli/lab_command.hpp"
 #include "cli/measure_command.hpp"
+#include "cli/profiles_command.hpp"
 #include "cli/run_command.hpp"
 
 namespace {
@@ -45,11 +47,13 @@ int run(int argc, char** argv) {
     rvmm::cli::CommandResult result;
     rvmm::cli::add_run_command(app, result);
     rvmm::cli::add_measure_command(app, result);
+    rvmm::cli::add_profiles_command(app, result);
     rvmm::cli::add_doctor_command(app, result);
     rvmm::cli::add_explain_command(app, result);
     rvmm::cli::add_diff_command(app, result);
     rvmm::cli::add_dtb_command(app, result);
     rvmm::cli::add_lab_command(app, result);
+    rvmm::cli::add_find_command(app, result);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

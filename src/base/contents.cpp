@@ -70,6 +70,12 @@ Result<Contents> Contents::copy(ByteSpan bytes) {
     return Contents(std::move(memory), bytes.size(), nullptr);
 }
 
+Result<Contents> Contents::after_zeros(std::uint64_t zeros) const {
+    RVMM_TRY(Mapping memory, private_memory(zeros + size_));
+    std::ranges::copy(source(), memory.bytes().subspan(zeros).begin());
+    return Contents(std::move(memory), zeros + size_, nullptr);
+}
+
 Contents Contents::adopt(Mapping memory, std::uint64_t size) {
     return {std::move(memory), size, nullptr};
 }

@@ -38,6 +38,9 @@ class Contents {
     /// Memory that holds `size` bytes and then zeros, at least as many as padding needs.
     static Contents adopt(Mapping memory, std::uint64_t size);
 
+    /// `zeros` zeros and then the same bytes, as a copy in private memory.
+    Result<Contents> after_zeros(std::uint64_t zeros) const;
+
     std::uint64_t size() const { return size_; }
     ByteSpan source() const { return ByteSpan(memory_.bytes()).first(size_); }
     /// The bytes and zeros up to a multiple of `granule`, a power of two of at most kPadding.

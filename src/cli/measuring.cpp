@@ -18,7 +18,7 @@ Result<ProfileFile> ProfileFile::load(const std::string& path) {
     if (path.empty()) return file;
     RVMM_TRY(const Bytes bytes, read_file("profiles", path, kMaxProfiles));
     file.text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-
+    RVMM_TRY(file.table, realm::ProfileTable::with_text(file.text, path));
     return file;
 }
 

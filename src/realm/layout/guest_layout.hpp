@@ -1,6 +1,7 @@
 // Where everything lies in guest memory, with the bytes: the images as they were read, and the FDT.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -18,28 +19,43 @@ namespace rvmm::realm {
 
 /// Bytes that are loaded before the guest starts. No two blobs share a granule.
 struct Blob {
-    enum class Kind : std::uint8_t { kKernel, kInitrd, kFdt };
+    enum class Kind : std::uint8_t {
+        kKernel,
+        kInitrd,
+        kFdt,
+        kFirmware,
+        kLog,  // where another VMM writes its own event log: never measured
+    };
     Kind kind;
     std::string source;     // file name as configured, or "(generated)"
     Ipa base;               // a multiple of the granule
     Contents contents;      // of the source, after decompression
     std::uint64_t granule;  // bytes: 4, 16 or 64 KiB
+    // Other VMMs round what they populate, at both ends.
+    std::uint64_t rounding = 0;  // bytes; as the granule, which counts if it is larger
+    std::uint64_t lead = 0;      // zeros in front of the source's bytes, in the contents
 
     /// The source without its folder: what documents say, so that they are the same everywhere.
     std::string source_name() const { return std::filesystem::path(source).filename().native(); }
+    /// Bytes of the source, without padding.
+    std::uint64_t source_size() const { return contents.size() - lead; }
     /// Whole granules: zeros follow the contents.
-    ByteSpan bytes() const { return contents.padded(granule); }
+    ByteSpan bytes() const { return contents.padded(std::max(granule, rounding)); }
     IpaRange range() const { return IpaRange::make(base, bytes().size()).value_or(IpaRange()); }
 };
+
+/// "kernel", "initrd", "fdt", "firmware", "log".
+std::string_view to_string(Blob::Kind kind);
 
 enum class KernelFormat : std::uint8_t { kImage, kGzipImage, kEfiZboot, kFlat };
 std::string_view to_string(KernelFormat format);
 
 struct GuestLayout {
-    std::vector<Blob> blobs;  // ascending by base: kernel, [initrd], fdt in some order
+    std::vector<Blob> blobs;  // ascending by base
     Ipa entry;                // PC of vCPU 0
     Ipa fdt;                  // X0 of vCPU 0
     KernelFormat kernel_format = KernelFormat::kImage;
+    bool log_after_recs = false;  // a log is populated after the RECs are made, if it can be
 };
 
 /// A kernel as it has to be in memory.

@@ -102,6 +102,22 @@ Blob make_blob(const RealmSpec& spec, const PlacedBlob& placed, Contents content
 
 }  // namespace
 
+std::string_view to_string(Blob::Kind kind) {
+    switch (kind) {
+        case Blob::Kind::kKernel:
+            return "kernel";
+        case Blob::Kind::kInitrd:
+            return "initrd";
+        case Blob::Kind::kFdt:
+            return "fdt";
+        case Blob::Kind::kFirmware:
+            return "firmware";
+        case Blob::Kind::kLog:
+            return "log";
+    }
+    return "unknown";
+}
+
 Result<Images> load_images(const BootSpec& boot, std::uint64_t limit, Reading reading) {
     Images images;
     RVMM_TRY(images.kernel, load_kernel(boot, limit, reading, images.kernel_contents));

@@ -24,7 +24,7 @@ struct ExtensionsOf {
         if (range.empty()) return {};
         return {{.kind = ExtensionKind::kData,
                  .measured = step.measured,
-                 .blob = step.blob,
+                 .content = step.blob,
                  .base = range.base(),
                  .size = granule,
                  .count = range.size() / granule}};

@@ -1,6 +1,7 @@
 // Which extensions of the RIM the steps of a plan are, as data: without contents, digests or RIMs.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -18,16 +19,18 @@ enum class ExtensionKind : std::uint8_t { kCreate, kData, kRec, kRipas };
 /// creation comes before all runs and is none.
 struct ExtensionRun {
     ExtensionKind kind = ExtensionKind::kData;
-    bool measured = false;   // DATA: contents count, not only addresses
-    std::size_t blob = 0;    // DATA: index of what is populated
-    Ipa base = {};           // DATA, RIPAS: of the first
-    std::uint64_t size = 0;  // DATA: of a granule; RIPAS: of an RTT entry; bytes
+    bool measured = false;    // DATA: contents count, not only addresses
+    std::size_t content = 0;  // DATA: PopulateStep::blob
+    Ipa base = {};            // DATA, RIPAS: of the first
+    std::uint64_t size = 0;   // DATA: of a granule; RIPAS: of an RTT entry; bytes
     std::uint64_t count = 1;
 
     /// DATA, RIPAS: what extension `index` of the run covers.
     IpaRange range(std::uint64_t index) const {
         return IpaRange::make(base + index * size, size).value_or(IpaRange());
     }
+
+    friend auto operator<=>(const ExtensionRun&, const ExtensionRun&) = default;
 };
 
 /// What decides which extensions the steps of a realm are.

@@ -161,16 +161,4 @@ rmi::RealmParams realm_params(const LaunchPlan& plan) {
     return realm_params(*plan.profile(), *plan.spec().realm);
 }
 
-std::string_view to_string(Blob::Kind kind) {
-    switch (kind) {
-        case Blob::Kind::kKernel:
-            return "kernel";
-        case Blob::Kind::kInitrd:
-            return "initrd";
-        case Blob::Kind::kFdt:
-            return "fdt";
-    }
-    return "unknown";
-}
-
 }  // namespace rvmm::realm

@@ -63,7 +63,5 @@ Result<measure::Digest> fold_rim(const LaunchPlan& plan);
 
 /// The parameters as the host passes them to RMI_REALM_CREATE. The plan is a realm's.
 rmi::RealmParams realm_params(const LaunchPlan& plan);
-/// "kernel", "initrd", "fdt".
-std::string_view to_string(Blob::Kind kind);
 
 }  // namespace rvmm::realm

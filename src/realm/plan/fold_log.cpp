@@ -34,7 +34,7 @@ measure::LogHeader log_header(const LaunchPlan& plan) {
         header.sources.push_back({.what = std::string(to_string(blob.kind)),
                                   .name = blob.source_name(),
                                   .base = blob.base,
-                                  .size = blob.contents.size()});
+                                  .size = blob.source_size()});
         if (blob.kind == Blob::Kind::kFdt)
             header.fdt.assign(blob.contents.source().begin(), blob.contents.source().end());
     }

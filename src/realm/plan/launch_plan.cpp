@@ -1,5 +1,7 @@
 #include "realm/plan/launch_plan.hpp"
 
+#include <algorithm>
+
 namespace rvmm::realm {
 namespace {
 
@@ -31,6 +33,23 @@ std::vector<PlanStep> vm_steps(const Board& board, const GuestLayout& layout) {
     add_population(steps, layout.blobs.size(), false);
     add_recs(steps, board, layout.entry, layout.fdt);
     return steps;
+}
+
+bool makes_rec(const PlanStep& step) {
+    return std::holds_alternative<CreateRecStep>(step);
+}
+
+/// Another VMM's log is not measured. Where the order is that VMM's own, it may come after the
+/// RECs; where KVM makes them, it does so after everything is populated.
+void settle_log(std::vector<PlanStep>& steps, const Profile& profile, const GuestLayout& layout) {
+    const bool late = layout.log_after_recs && profile.order == StepOrder::kRipasPopulateRecs;
+    for (auto step = steps.begin(); step != steps.end(); ++step) {
+        auto* populate = std::get_if<PopulateStep>(&*step);
+        if (populate == nullptr || layout.blobs[populate->blob].kind != Blob::Kind::kLog) continue;
+        populate->measured = false;
+        if (late) std::rotate(step, step + 1, std::find_if_not(step + 1, steps.end(), makes_rec));
+        return;
+    }
 }
 
 }  // namespace
@@ -75,6 +94,7 @@ Result<LaunchPlan> LaunchPlan::create(RealmSpec spec, const PlanOptions& options
 LaunchPlan LaunchPlan::of_layout(RealmSpec spec, Profile profile, Board board, GuestLayout layout) {
     LaunchPlan plan;
     plan.steps_ = realm_steps(profile, board, layout.blobs.size(), layout.entry, layout.fdt);
+    settle_log(plan.steps_, profile, layout);
     plan.spec_ = std::move(spec);
     plan.profile_ = std::move(profile);
     plan.board_ = std::move(board);

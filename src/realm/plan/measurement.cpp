@@ -18,7 +18,7 @@ DataMeasured data_of(const FoldedStep& step) {
             .source = std::filesystem::path(blob.source).filename().native(),
             .base = step.range.base(),
             .size = step.range.size(),
-            .source_size = blob.contents.size(),
+            .source_size = blob.source_size(),
             .granule = blob.granule,
             .measured = step.measured,
             .content = step.content};

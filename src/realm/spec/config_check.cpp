@@ -30,6 +30,24 @@ class Store {
         return (*this)(IntegerRule{rule.min, rule.max, rule.step, rule.store});
     }
 
+    Result<> operator()(const SizesRule& rule) const {
+        std::optional<std::uint64_t> bytes;
+        if (const auto* text = std::get_if<std::string>(&setting_.value.data))
+            bytes = parse_size(*text);
+        else if (const auto* number = std::get_if<std::int64_t>(&setting_.value.data))
+            bytes = static_cast<std::uint64_t>(*number);
+        if (!bytes || std::ranges::find(rule.sizes, *bytes) == rule.sizes.end()) return refuse();
+        rule.store(draft_, *bytes);
+        return {};
+    }
+
+    Result<> operator()(const BooleanRule& rule) const {
+        const auto* yes = std::get_if<bool>(&setting_.value.data);
+        if (yes == nullptr) return refuse();
+        rule.store(draft_, *yes);
+        return {};
+    }
+
     Result<> operator()(const TextRule& rule) const {
         RVMM_TRY(const std::string text, clean_text());
         if (text.size() < rule.min_bytes || text.size() > rule.max_bytes) return refuse();

@@ -60,7 +60,7 @@ void expect_rim(ConfigDraft& draft, const measure::Digest& digest) {
 }
 
 void hash(ConfigDraft& draft, std::size_t index) {
-    draft.realm.hash = kHashes[index];
+    draft.realm.hash = hash_of(index);
 }
 
 void console_mode(ConfigDraft& draft, std::size_t index) {
@@ -134,6 +134,12 @@ struct Expectation {
         return fmt::format("a size from {} to {} in steps of {}, such as \"512M\"",
                            format_size(rule.min), format_size(rule.max), format_size(rule.step));
     }
+    std::string operator()(const SizesRule& rule) const {
+        std::vector<std::string> sizes;
+        for (const std::uint64_t size : rule.sizes) sizes.push_back(format_size(size));
+        return fmt::format("one of the sizes {}", fmt::join(sizes, ", "));
+    }
+    std::string operator()(const BooleanRule&) const { return "true or false"; }
     std::string operator()(const TextRule& rule) const {
         if (rule.min_bytes == 0) return fmt::format("a string of up to {} bytes", rule.max_bytes);
         return fmt::format("a string of {} to {} bytes", rule.min_bytes, rule.max_bytes);
@@ -163,6 +169,7 @@ std::string ConfigKey::full_name() const {
 
 bool ConfigKey::takes_text() const {
     return !std::holds_alternative<IntegerRule>(rule) && !std::holds_alternative<SizeRule>(rule) &&
+           !std::holds_alternative<SizesRule>(rule) && !std::holds_alternative<BooleanRule>(rule) &&
            !std::holds_alternative<ChoicesRule>(rule);
 }
 
@@ -205,6 +212,14 @@ std::string unknown_table(std::string_view name) {
 std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> names) {
     const auto near = nearest(wrong, names);
     return near ? fmt::format("; did you mean \"{}\"?", *near) : std::string();
+}
+
+std::span<const std::string_view> hash_names() {
+    return kHashNames;
+}
+
+measure::Hash hash_of(std::size_t index) {
+    return kHashes[index];
 }
 
 std::span<const std::string_view> host_kind_names() {

@@ -5,23 +5,43 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "realm/spec/realm_spec.hpp"
 
 namespace rvmm::realm {
 
-/// A RealmSpec in the making: its realm parameters are there even if it turns out to be none.
+/// A row of a profile file in the making: what it does not say is nothing. Choices are indices.
+struct ProfileDraft {
+    std::optional<std::string> like = {};
+    std::optional<std::size_t> rule = {};
+    std::optional<std::string> host = {};
+    std::optional<std::uint64_t> page_size = {};  // bytes
+    std::optional<std::size_t> order = {};
+    std::optional<std::size_t> ripas = {};
+    std::optional<std::vector<measure::Hash>> hashes = {};
+    std::optional<bool> personalization = {};
+    std::optional<bool> pmu = {};
+    std::optional<bool> breakpoints = {};
+    std::optional<bool> lpa2 = {};
+    std::optional<std::string> note = {};
+};
+
+/// What a file says, in the making: a RealmSpec, whose realm parameters are there even if it turns
+/// out to be none, or a profile.
 struct ConfigDraft {
     MachineSpec machine;
     BootSpec boot;
     RealmParameters realm;
     HostSpec host;
     ConsoleSpec console;
+    ProfileDraft profile;
 };
 
 // Each rule says which values it takes and where one that was taken goes.
@@ -39,6 +59,14 @@ struct SizeRule {
     std::uint64_t max;
     std::uint64_t step;
     void (*store)(ConfigDraft&, std::uint64_t);
+};
+/// One of `sizes`, in bytes or as parse_size() takes it.
+struct SizesRule {
+    std::span<const std::uint64_t> sizes;
+    void (*store)(ConfigDraft&, std::uint64_t);
+};
+struct BooleanRule {
+    void (*store)(ConfigDraft&, bool);
 };
 /// A string of so many bytes, without NUL.
 struct TextRule {
@@ -74,8 +102,8 @@ struct ContentsRule {
     std::size_t max_bytes;
     void (*store)(ConfigDraft&, ByteSpan);
 };
-using Rule = std::variant<IntegerRule, SizeRule, TextRule, PathRule, ChoiceRule, ChoicesRule,
-                          HexRule, DigestRule, ContentsRule>;
+using Rule = std::variant<IntegerRule, SizeRule, SizesRule, BooleanRule, TextRule, PathRule,
+                          ChoiceRule, ChoicesRule, HexRule, DigestRule, ContentsRule>;
 
 struct ConfigKey {
     std::string_view table;
@@ -106,6 +134,10 @@ std::string unknown_table(std::string_view name);
 
 /// "; did you mean \"lab\"?" for a wrong name that is near one of `names`, else nothing.
 std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> names);
+
+/// The hash algorithms that rules name: "sha256", ... and the same as values, in one order.
+std::span<const std::string_view> hash_names();
+measure::Hash hash_of(std::size_t index);
 
 /// The names of HostKind in the order of its values.
 std::span<const std::string_view> host_kind_names();
