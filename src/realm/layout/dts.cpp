@@ -108,7 +108,7 @@ Result<std::vector<FdtNode>> read_fdt(ByteSpan dtb) {
 std::string path_of(const std::vector<FdtNode>& nodes, std::size_t index) {
     std::string path;
     for (; nodes[index].depth != 0; index = nodes[index].parent)
-        path = "/" + shown(nodes[index].name) + path;
+        path.insert(0, "/" + shown(nodes[index].name));
     return path.empty() ? "/" : path;
 }
 
