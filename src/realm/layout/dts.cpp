@@ -79,12 +79,15 @@ void append_node(std::string& text, const FdtNode& node) {
 Result<std::vector<FdtNode>> read_fdt(ByteSpan dtb) {
     if (dtb.size() > kMaxFdtSize)
         return fail(Stage::kImage, "it is no device tree: it has {} bytes", dtb.size());
+    // Before the rest, for in older ones fdt_check_full() of libfdt 1.6.1 may follow a null
+    // pointer.
+    if (dtb.size() >= FDT_V1_SIZE && fdt_magic(dtb.data()) == FDT_MAGIC &&
+        fdt_version(dtb.data()) < kOldestVersion)
+        return fail(Stage::kImage, "it is a device tree of version {}", fdt_version(dtb.data()));
     // libfdt wants 8-byte alignment, which only the header's check would find missing.
     if (const int error = fdt_check_full(dtb.data(), dtb.size()); error != 0)
         return fail(Stage::kImage, "it is no device tree: {}", fdt_strerror(error));
     const void* fdt = dtb.data();
-    if (fdt_version(fdt) < kOldestVersion)
-        return fail(Stage::kImage, "it is a device tree of version {}", fdt_version(fdt));
 
     std::vector<FdtNode> nodes;
     std::vector<std::size_t> open;  // the nodes around the next one

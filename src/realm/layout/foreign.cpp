@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/text.hpp"
+#include "realm/layout/dts.hpp"
 #include "realm/layout/foreign_dtb.hpp"
 
 namespace rvmm::realm {
@@ -11,7 +12,6 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1ULL << 20;
 constexpr std::uint64_t kDtbAlignment = 2 * kMiB;
-constexpr std::uint64_t kMaxDtb = 2 * kMiB;  // Linux: booting.rst
 
 constexpr std::uint64_t kKvmtoolLowMemory = 256 * kMiB;  // nothing is loaded above it
 constexpr std::uint64_t kKvmtoolDtbSize = 64U << 10;
@@ -55,7 +55,7 @@ class Layouter {
 
     Result<ForeignLayout> run() {
         RVMM_CHECK(place_ram());
-        RVMM_TRY(Contents dtb, Contents::of_file("dtb", image_.dtb, kMaxDtb, options_.reading));
+        RVMM_TRY(Contents dtb, Contents::of_file("dtb", image_.dtb, kMaxFdtSize, options_.reading));
         auto facts = read_dtb(dtb.source());
         RVMM_CHECK(dtb.check_unchanged());
         if (!facts)

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include <libfdt.h>
+#include "realm/layout/dts.hpp"
 
 namespace rvmm::realm {
 namespace {
@@ -11,31 +11,30 @@ namespace {
 constexpr std::size_t kCell = 4;        // bytes
 constexpr std::size_t kMaxCpus = 4096;  // more than any machine here has
 
-/// Read access to a tree that fdt_check_full() found sound.
 class Tree {
   public:
-    explicit Tree(const void* fdt) : fdt_(fdt) {}
+    explicit Tree(std::vector<FdtNode> nodes) : nodes_(std::move(nodes)) {}
 
-    std::vector<int> children(int node) const {
-        std::vector<int> nodes;
-        for (int child = fdt_first_subnode(fdt_, node); child >= 0;
-             child = fdt_next_subnode(fdt_, child))
-            nodes.push_back(child);
-        return nodes;
+    static constexpr std::size_t kRoot = 0;
+
+    std::vector<std::size_t> children(std::size_t node) const {
+        std::vector<std::size_t> found;
+        for (std::size_t i = 1; i < nodes_.size(); ++i)
+            if (nodes_[i].parent == node) found.push_back(i);
+        return found;
     }
-    /// The child named `name`, whatever its unit address.
-    std::optional<int> child(int node, std::string_view name) const {
-        const int found =
-            fdt_subnode_offset_namelen(fdt_, node, name.data(), static_cast<int>(name.size()));
-        return found < 0 ? std::nullopt : std::optional(found);
+    /// The root's child named `name`.
+    std::optional<std::size_t> child(std::string_view name) const {
+        for (const std::size_t node : children(kRoot))
+            if (nodes_[node].name == name) return node;
+        return std::nullopt;
     }
-    std::optional<ByteSpan> property(int node, const char* name) const {
-        int size = 0;
-        const void* value = fdt_getprop(fdt_, node, name, &size);
-        if (value == nullptr || size < 0) return std::nullopt;
-        return ByteSpan(static_cast<const std::byte*>(value), static_cast<std::size_t>(size));
+    std::optional<ByteSpan> property(std::size_t node, std::string_view name) const {
+        const auto& all = nodes_[node].properties;
+        const auto found = std::ranges::find(all, name, &FdtProperty::name);
+        return found == all.end() ? std::nullopt : std::optional(found->value);
     }
-    std::string text(int node, const char* name) const {
+    std::string text(std::size_t node, std::string_view name) const {
         const auto value = property(node, name);
         if (!value) return {};
         const std::string_view all(reinterpret_cast<const char*>(value->data()), value->size());
@@ -43,7 +42,7 @@ class Tree {
     }
 
   private:
-    const void* fdt_;
+    std::vector<FdtNode> nodes_;
 };
 
 /// A big-endian number of one or two cells.
@@ -54,7 +53,8 @@ std::uint64_t cells(ByteSpan value) {
 }
 
 /// How many cells an address or a size has below `node`: 1 or 2, sizes of CPUs 0.
-Result<std::size_t> cell_count(const Tree& tree, int node, const char* name, std::size_t fallback) {
+Result<std::size_t> cell_count(const Tree& tree, std::size_t node, const char* name,
+                               std::size_t fallback) {
     const auto value = tree.property(node, name);
     if (!value) return fallback;
     if (value->size() != kCell || cells(*value) > 2)
@@ -93,10 +93,10 @@ Result<std::vector<IpaRange>> merged(std::vector<IpaRange> ranges) {
 }
 
 Result<std::vector<IpaRange>> memory_of(const Tree& tree) {
-    RVMM_TRY(const std::size_t address, cell_count(tree, 0, "#address-cells", 2));
-    RVMM_TRY(const std::size_t size, cell_count(tree, 0, "#size-cells", 1));
+    RVMM_TRY(const std::size_t address, cell_count(tree, Tree::kRoot, "#address-cells", 2));
+    RVMM_TRY(const std::size_t size, cell_count(tree, Tree::kRoot, "#size-cells", 1));
     std::vector<IpaRange> ranges;
-    for (const int node : tree.children(0)) {
+    for (const std::size_t node : tree.children(Tree::kRoot)) {
         if (tree.text(node, "device_type") != "memory") continue;
         const auto reg = tree.property(node, "reg");
         if (!reg) return fail(Stage::kImage, "its memory node has no reg");
@@ -108,10 +108,10 @@ Result<std::vector<IpaRange>> memory_of(const Tree& tree) {
 
 Result<std::vector<std::uint64_t>> cpus_of(const Tree& tree) {
     std::vector<std::uint64_t> cpus;
-    const auto node = tree.child(0, "cpus");
+    const auto node = tree.child("cpus");
     if (!node) return fail(Stage::kImage, "it has no cpus node");
     RVMM_TRY(const std::size_t address, cell_count(tree, *node, "#address-cells", 2));
-    for (const int cpu : tree.children(*node)) {
+    for (const std::size_t cpu : tree.children(*node)) {
         if (tree.text(cpu, "device_type") != "cpu") continue;
         const auto reg = tree.property(cpu, "reg");
         if (!reg || reg->empty() || reg->size() != address * kCell)
@@ -124,7 +124,7 @@ Result<std::vector<std::uint64_t>> cpus_of(const Tree& tree) {
     return cpus;
 }
 
-Result<std::optional<Ipa>> address_in(const Tree& tree, int node, const char* name) {
+Result<std::optional<Ipa>> address_in(const Tree& tree, std::size_t node, const char* name) {
     const auto value = tree.property(node, name);
     if (!value) return std::nullopt;
     if (value->size() != kCell && value->size() != 2 * kCell)
@@ -132,7 +132,7 @@ Result<std::optional<Ipa>> address_in(const Tree& tree, int node, const char* na
     return Ipa{cells(*value)};
 }
 
-Result<std::optional<IpaRange>> initrd_of(const Tree& tree, int chosen) {
+Result<std::optional<IpaRange>> initrd_of(const Tree& tree, std::size_t chosen) {
     RVMM_TRY(const auto start, address_in(tree, chosen, "linux,initrd-start"));
     RVMM_TRY(const auto end, address_in(tree, chosen, "linux,initrd-end"));
     if (!start && !end) return std::nullopt;
@@ -148,19 +148,12 @@ Result<std::optional<IpaRange>> initrd_of(const Tree& tree, int chosen) {
 }  // namespace
 
 Result<DtbFacts> read_dtb(ByteSpan file) {
-    if (file.size() < FDT_V1_SIZE || fdt_magic(file.data()) != FDT_MAGIC)
-        return fail(Stage::kImage, "it is no flattened device tree");
-    const std::uint32_t size = fdt_totalsize(file.data());
-    if (size > file.size())
-        return fail(Stage::kImage, "it is truncated: it has {} bytes, its header says {}",
-                    file.size(), size);
-    if (const int error = fdt_check_full(file.data(), file.size()); error != 0)
-        return fail(Stage::kImage, "it is damaged: {}", fdt_strerror(error));
-    const Tree tree(file.data());
+    RVMM_TRY(auto nodes, read_fdt(file));
+    const Tree tree(std::move(nodes));
     DtbFacts facts;
     RVMM_TRY(facts.memory, memory_of(tree));
     RVMM_TRY(facts.cpus, cpus_of(tree));
-    if (const auto chosen = tree.child(0, "chosen")) {
+    if (const auto chosen = tree.child("chosen")) {
         RVMM_TRY(facts.initrd, initrd_of(tree, *chosen));
         facts.bootargs = tree.text(*chosen, "bootargs");
     }

@@ -21,9 +21,8 @@ struct DtbFacts {
 };
 
 /// The facts of the flattened device tree at the front of `file`, which is aligned to 8 bytes;
-/// what follows the tree is not looked at. Errors (Stage::kImage): it is no flattened device tree
-/// (devicetree specification 0.4, section 5), is truncated or damaged, has no memory or no CPUs,
-/// or has a `reg` or an initrd that makes no sense. Fuzzed.
+/// what follows the tree is not looked at. Errors (Stage::kImage): those of read_fdt(); it has no
+/// memory or no CPUs, or has a `reg` or an initrd that makes no sense. Fuzzed.
 Result<DtbFacts> read_dtb(ByteSpan file);
 
 }  // namespace rvmm::realm

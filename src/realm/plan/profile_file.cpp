@@ -13,8 +13,6 @@
 namespace rvmm::realm {
 namespace {
 
-using measure::Hash;
-
 constexpr std::uint64_t kMaxFile = 1ULL << 20;
 constexpr std::size_t kMaxName = 128;  // bytes, as a config's realm.profile
 constexpr std::size_t kMaxNote = 200;

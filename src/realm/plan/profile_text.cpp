@@ -15,7 +15,8 @@ namespace {
 
 std::vector<std::string_view> hash_list(const Profile& profile) {
     std::vector<std::string_view> names;
-    for (const measure::Hash hash : profile.hashes) names.push_back(to_string(hash));
+    std::ranges::transform(profile.hashes, std::back_inserter(names),
+                           [](measure::Hash hash) { return to_string(hash); });
     return names;
 }
 

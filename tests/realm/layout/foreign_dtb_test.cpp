@@ -55,16 +55,19 @@ TEST(ReadDtb, WhatFollowsTheTree_IsNotLookedAt) {
 }
 
 TEST(ReadDtb, NoTree_IsRefused) {
-    EXPECT_EQ(error_of({}), "it is no flattened device tree");
-    EXPECT_EQ(error_of(Bytes(4096)), "it is no flattened device tree");
+    EXPECT_EQ(error_of({}), "it is no device tree: FDT_ERR_TRUNCATED");
+    EXPECT_EQ(error_of(Bytes(4096)), "it is no device tree: FDT_ERR_BADMAGIC");
     Bytes dtb = DtbBuilder{}.build();
-    const std::size_t size = dtb.size();
     dtb.pop_back();
-    EXPECT_EQ(error_of(dtb),
-              fmt::format("it is truncated: it has {} bytes, its header says {}", size - 1, size));
-    dtb = DtbBuilder{}.build();
-    dtb[0x3b] = std::byte{7};  // the first tag
-    EXPECT_EQ(error_of(dtb).substr(0, 13), "it is damaged");
+    EXPECT_EQ(error_of(dtb), "it is no device tree: FDT_ERR_TRUNCATED");
+}
+
+// Found by the fuzz target: libfdt's check crashes where such a tree's root has a name.
+TEST(ReadDtb, OldTree_IsRefusedBeforeAnythingElse) {
+    Bytes dtb = DtbBuilder{}.build();
+    dtb[23] = std::byte{2};  // version
+    dtb[27] = std::byte{1};  // last compatible version
+    EXPECT_EQ(error_of(dtb), "it is a device tree of version 2");
 }
 
 TEST(ReadDtb, NonsensicalTrees_AreRefused) {
