@@ -4,7 +4,6 @@
 #include <array>
 #include <optional>
 
-
 namespace rvmm::vmm {
 namespace {
 
