@@ -13,8 +13,8 @@
 #include "cli/diff_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/dtb_command.hpp"
-#include "cli/find_command.hpp"
 #include "cli/explain_command.hpp"
+#include "cli/find_command.hpp"
 #include "cli/lab_command.hpp"
 #include "cli/measure_command.hpp"
 #include "cli/profiles_command.hpp"
@@ -42,18 +42,19 @@ int run(int argc, char** argv) {
     app.footer(
         "Examples:\n"
         "  rvmm run --realm image.cfg   launch an image as a realm\n"
+        "  rvmm measure image.cfg       the measurement that it will have\n"
         "  rvmm doctor                  what this machine can run, and what is missing\n"
         "  rvmm lab shell               a shell on a booted arm64 KVM host");
     rvmm::cli::CommandResult result;
     rvmm::cli::add_run_command(app, result);
     rvmm::cli::add_measure_command(app, result);
-    rvmm::cli::add_profiles_command(app, result);
-    rvmm::cli::add_doctor_command(app, result);
     rvmm::cli::add_explain_command(app, result);
     rvmm::cli::add_diff_command(app, result);
-    rvmm::cli::add_dtb_command(app, result);
-    rvmm::cli::add_lab_command(app, result);
     rvmm::cli::add_find_command(app, result);
+    rvmm::cli::add_dtb_command(app, result);
+    rvmm::cli::add_profiles_command(app, result);
+    rvmm::cli::add_doctor_command(app, result);
+    rvmm::cli::add_lab_command(app, result);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

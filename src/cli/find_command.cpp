@@ -11,6 +11,7 @@
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
 #include "base/version.hpp"
+#include "cli/measuring.hpp"
 #include "realm/plan/find.hpp"
 
 namespace rvmm::cli {
@@ -24,6 +25,7 @@ struct FindCommandOptions {
     realm::ConfigOptions parsing{.force_realm = true, .overrides = {}};
     realm::FindOptions find;
     std::vector<std::string> try_files;
+    std::string profiles;
     bool json = false;
 };
 
@@ -109,8 +111,8 @@ std::string text_of(const FindCommandOptions& options, const realm::FindOutcome&
 
 Error not_found(const realm::FindOutcome& outcome) {
     Error error(Stage::kMeasurement,
-                fmt::format("no variation has this RIM: {} tried, with up to {} keys changed",
-                            outcome.tried, outcome.changes));
+                fmt::format("no variation has this RIM: {} tried, with up to {} key{} changed",
+                            outcome.tried, outcome.changes, outcome.changes == 1 ? "" : "s"));
     if (outcome.next_round == 0) return error;
     return std::move(error).with_advice(
         fmt::format("--changes {} tries up to {} more", outcome.changes + 1, outcome.next_round));
@@ -120,6 +122,8 @@ Result<int> run(FindCommandOptions& options) {
     RVMM_TRY(const auto rim, parse_rim(options.rim));
     for (const std::string& path : options.try_files)
         RVMM_CHECK(add_lines(path, options.find.wishes.cmdlines));
+    RVMM_TRY(const ProfileFile profiles, ProfileFile::load(options.profiles));
+    options.find.profiles = &profiles.table;
     RVMM_TRY(const auto spec, realm::load_config(options.config, options.parsing));
     realm::FindProgress progress;
     options.find.progress = &progress;
@@ -171,6 +175,7 @@ void add_find_command(CLI::App& app, CommandResult& result) {
                      "The most keys changed at once (3; with --only: all)")
         ->check(CLI::Range(0U, 10U));
     repeatable("--set", options->parsing.overrides, "Change one value first: KEY=VALUE");
+    add_profiles_option(*command, options->profiles);
     command->add_flag("--json", options->json, "Print one JSON document");
     command->footer(kFooter);
     command->callback([options, &result] { result.value = run(*options); });

@@ -4,9 +4,10 @@
 
 namespace rvmm::cli {
 
-void add_image_arguments(CLI::App& command, ImageArguments& arguments) {
-    command.add_option("config", arguments.config, "The image's config (docs/image-cfg.md)")
-        ->required();
+CLI::Option* add_image_arguments(CLI::App& command, ImageArguments& arguments) {
+    CLI::Option* config =
+        command.add_option("config", arguments.config, "The image's config (docs/image-cfg.md)")
+            ->required();
     command.add_flag("--realm", arguments.parsing.force_realm,
                      "Take it as a realm even without a [realm] table");
     command.add_option("--set", arguments.parsing.overrides, "Change one value: KEY=VALUE")
@@ -15,6 +16,7 @@ void add_image_arguments(CLI::App& command, ImageArguments& arguments) {
     command.add_option("--profile", arguments.profile,
                        "RMM and host to measure for (rvmm profiles); before the config's");
     add_profiles_option(command, arguments.profiles);
+    return config;
 }
 
 Result<realm::LaunchPlan> make_plan(const ImageArguments& arguments) {

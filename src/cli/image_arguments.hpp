@@ -17,8 +17,8 @@ struct ImageArguments {
 };
 
 /// Adds the config, --realm, --set, --profile and --profiles to `command`. `arguments` lives as
-/// long as it.
-void add_image_arguments(CLI::App& command, ImageArguments& arguments);
+/// long as it. Returns the config, which is required.
+CLI::Option* add_image_arguments(CLI::App& command, ImageArguments& arguments);
 
 /// The plan that `rvmm run` would launch with the same arguments. Its files are mapped: it is for a
 /// single pass.

@@ -1,10 +1,13 @@
 #include "cli/measure_command.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
+#include "cli/foreign_options.hpp"
+#include "cli/image_arguments.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
 #include "measure/endorsement.hpp"
@@ -15,13 +18,12 @@ namespace rvmm::cli {
 namespace {
 
 struct MeasureOptions {
-    std::string config;
-    realm::ConfigOptions parsing;
+    ImageArguments image;
+    bool is_foreign = false;  // --layout
+    realm::ForeignRealm foreign;
     std::string steps;
     std::string rule;
     std::string rem_rule = "tf-rmm";
-    std::string profile;
-    std::string profiles;
     std::string format = "text";
     std::string log;
     std::string output;
@@ -40,7 +42,7 @@ Result<> emit(const MeasureOptions& options, ByteSpan bytes, bool binary) {
 }
 
 Result<int> measure_steps(const MeasureOptions& options) {
-    if (!options.config.empty() || !options.log.empty())
+    if (!options.image.config.empty() || options.is_foreign || !options.log.empty())
         return fail(Stage::kUsage, "--steps takes no config, --layout or --log beside it");
     if (options.format != "json" && options.format != "text")
         return fail(Stage::kUsage, "--steps prints JSON, not {}", options.format);
@@ -54,20 +56,17 @@ Result<int> measure_steps(const MeasureOptions& options) {
     return to_int(ExitCode::kShutdown);
 }
 
-Result<realm::LaunchPlan> plan_of(const MeasureOptions& options, const ProfileFile& profiles) {
-    const realm::PlanOptions planning{.reading = Reading::kMap, .profiles = &profiles.table};
-    if (options.config.empty())
+Result<realm::LaunchPlan> plan_of(const MeasureOptions& options) {
+    const ImageArguments& image = options.image;
+    if (!options.is_foreign && image.config.empty())
         return fail(Stage::kUsage, "measure needs a config, --layout or --steps");
-    realm::ConfigOptions parsing = options.parsing;
-    RVMM_TRY(realm::RealmSpec spec, realm::load_config(options.config, parsing));
-    if (!spec.realm)
-        return std::unexpected(
-            Error(Stage::kConfig, fmt::format("{} is no realm's config: an ordinary VM is not "
-                                              "measured",
-                                              options.config))
-                .with_advice("add a [realm] table, or say --realm for one with its defaults"));
-    if (!options.profile.empty()) spec.realm->profile = options.profile;
-    return realm::LaunchPlan::create(std::move(spec), planning);
+    if (!options.is_foreign) return make_realm_plan(image);
+    if (!image.config.empty() || !image.parsing.overrides.empty() || image.parsing.force_realm)
+        return fail(Stage::kUsage, "--layout takes no config, --set or --realm beside it");
+    RVMM_TRY(const ProfileFile profiles, ProfileFile::load(image.profiles));
+    realm::ForeignRealm foreign = options.foreign;
+    if (!image.profile.empty()) foreign.profile = image.profile;
+    return plan_foreign(foreign, {.reading = Reading::kMap, .profiles = &profiles.table});
 }
 
 measure::Endorsement endorsement_of(const realm::Measurement& measurement) {
@@ -82,8 +81,7 @@ measure::Endorsement endorsement_of(const realm::Measurement& measurement) {
 
 Result<int> run(const MeasureOptions& options) {
     if (!options.steps.empty()) return measure_steps(options);
-    RVMM_TRY(const ProfileFile profiles, ProfileFile::load(options.profiles));
-    RVMM_TRY(const realm::LaunchPlan plan, plan_of(options, profiles));
+    RVMM_TRY(const realm::LaunchPlan plan, plan_of(options));
     RVMM_TRY(const realm::Folded folded,
              fold_with_log(plan, options.log, progress_line("measuring")));
     const realm::Measurement measurement = realm::make_measurement(plan, folded);
@@ -117,15 +115,7 @@ docs/measure.md explains what is measured and by which rule.)";
 void add_measure_command(CLI::App& app, CommandResult& result) {
     auto options = std::make_shared<MeasureOptions>();
     CLI::App* command = app.add_subcommand("measure", "The measurement that a realm will have");
-    command->add_option("config", options->config, "The image's config (docs/image-cfg.md)");
-    command->add_flag("--realm", options->parsing.force_realm,
-                      "Measure as a realm even without a [realm] table");
-    command->add_option("--set", options->parsing.overrides, "Change one value: KEY=VALUE")
-        ->take_all()
-        ->allow_extra_args(false);
-    command->add_option("--profile", options->profile,
-                        "RMM and host to measure for (rvmm profiles); before the config's");
-    add_profiles_option(*command, options->profiles);
+    add_image_arguments(*command, options->image)->required(false);
     command->add_option("--format", options->format, "What to print")
         ->check(CLI::IsMember({"text", "json", "corim", "comid-json"}))
         ->capture_default_str();
@@ -140,7 +130,11 @@ void add_measure_command(CLI::App& app, CommandResult& result) {
         ->check(CLI::IsMember({"tf-rmm", "spec"}))
         ->capture_default_str();
     command->footer(kFooter);
-    command->callback([options, &result] { result.value = run(*options); });
+    CLI::Option* layout = add_foreign_options(*command, options->foreign);
+    command->callback([options, layout, &result] {
+        options->is_foreign = layout->count() != 0;
+        result.value = run(*options);
+    });
 }
 
 }  // namespace rvmm::cli

@@ -1,12 +1,18 @@
 #include "cli/run_command.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include <unistd.h>
+
+#include "base/file.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
+#include "realm/plan/compare.hpp"
 #include "realm/plan/expected_rim.hpp"
 #include "realm/plan/launch_plan.hpp"
+#include "realm/plan/measured_input.hpp"
 #include "vmm/run/run_image.hpp"
 
 namespace rvmm::cli {
@@ -22,6 +28,7 @@ struct RunOptions {
     std::string profiles;
     std::string measurement_log;
     std::string expect_rim;
+    std::string expect;
     bool inside_lab = false;
 };
 
@@ -32,17 +39,34 @@ std::optional<realm::HostKind> host_kind(const std::string& name) {
     return std::nullopt;
 }
 
+/// Says on standard error where the launch and what was expected first differ.
+Result<> tell_difference(const RunOptions& options, const ProfileFile& profiles,
+                         const realm::MeasuredInput& expected) {
+    RVMM_TRY(const auto ours,
+             realm::load_measured_input(options.config, options.parsing, profiles.table));
+    RVMM_TRY(const auto comparison, realm::compare(ours, expected));
+    return write_all(Stage::kLaunch, STDERR_FILENO, as_bytes(to_text(comparison, ours, expected)),
+                     "the difference");
+}
+
 /// What the plan measures to: logged if that is asked for, and as expected.
-Result<measure::Digest> measure_launch(const RunOptions& options, const realm::LaunchPlan& plan) {
-    const bool asked = !options.measurement_log.empty() || !options.expect_rim.empty();
-    if (!plan.is_realm() && asked)
+Result<measure::Digest> measure_launch(const RunOptions& options, const ProfileFile& profiles,
+                                       const realm::LaunchPlan& plan) {
+    if (!plan.is_realm() && (!options.measurement_log.empty() || !options.expect_rim.empty() ||
+                             !options.expect.empty()))
         return fail(Stage::kUsage, "an ordinary VM has no measurement to log or to expect");
     if (!plan.is_realm()) return measure::Digest();
-    RVMM_TRY(const measure::Digest expected,
-             realm::expected_rim(*plan.spec().realm, options.expect_rim));
+    RVMM_TRY(measure::Digest expected, realm::expected_rim(*plan.spec().realm, options.expect_rim));
+    std::optional<realm::MeasuredInput> reference;
+    if (!options.expect.empty()) {
+        RVMM_TRY(reference, realm::load_measured_input(options.expect, {}, profiles.table));
+        expected = reference->rim;
+    }
     RVMM_TRY(const realm::Folded folded,
              fold_with_log(plan, options.measurement_log, progress_line("measuring")));
-    RVMM_CHECK(realm::check_rim(folded.rim, expected));
+    const auto checked = realm::check_rim(folded.rim, expected);
+    if (!checked && reference) RVMM_CHECK(tell_difference(options, profiles, *reference));
+    RVMM_CHECK(checked);
     return folded.rim;
 }
 
@@ -57,7 +81,7 @@ Result<int> run(const RunOptions& options) {
     RVMM_TRY(const auto plan,
              realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
     vmm::RunRequest request;
-    RVMM_TRY(request.rim, measure_launch(options, plan));
+    RVMM_TRY(request.rim, measure_launch(options, profiles, plan));
     request.profiles = profiles.text;
     request.wishes = {options.emulate, host_kind(options.host)};
     request.console_to_stderr = options.json;
@@ -104,8 +128,13 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     command->add_option("--report", options->report, "Write the report to this new file");
     command->add_option("--measurement-log", options->measurement_log,
                         "Write what is measured, step by step, to this new file");
-    command->add_option("--expect-rim", options->expect_rim,
-                        "HEX: refuse to launch what measures to anything else (exit code 76)");
+    CLI::Option* expect_rim =
+        command->add_option("--expect-rim", options->expect_rim,
+                            "HEX: refuse to launch what measures to anything else (exit code 76)");
+    command
+        ->add_option("--expect", options->expect,
+                     "The same by a measurement log, document or CoRIM; says what differs first")
+        ->excludes(expect_rim);
     add_profiles_option(*command, options->profiles);
     command->add_flag("--inside-lab", options->inside_lab)->group("");
     command->footer(kFooter);

@@ -3,6 +3,7 @@
 // docs/rmi-abi.md is made from them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <concepts>
@@ -187,8 +188,8 @@ class Record {
     /// Stores `value`, which is at most `Length` bytes, and zeroes what is left of the field.
     template <std::size_t Length>
     constexpr void set(const ByteField<Length>& field, ByteSpan value) {
-        for (std::size_t i = 0; i < Length; ++i)
-            bytes_[field.offset + i] = i < value.size() ? value[i] : std::byte{0};
+        const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(field.offset);
+        std::fill(std::ranges::copy(value, begin).out, begin + Length, std::byte{0});
     }
     template <std::size_t Length>
     constexpr std::span<const std::byte, Length> get(const ByteField<Length>& field) const {

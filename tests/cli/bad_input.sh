@@ -65,6 +65,39 @@ check failed_run_leaves_no_report 66 'cannot open kernel' run good.cfg --set boo
 if [ -e new.json ]; then echo "FAIL report_of_nothing: an empty report is left"; failed=1; fi
 check unwritable_report 64 'cannot create the report' run good.cfg --report /nowhere/report.json
 
+rim=$(printf '0%.0s' $(seq 64))
+check find_rim_not_hex 64 '64, 96 or 128 hex digits, not other characters' find good.cfg --rim "${rim}x"
+check find_rim_too_short 64 '64, 96 or 128 hex digits, not 63' find good.cfg --rim "${rim%0}"
+check find_unknown_key 64 'machine.vcpu;.*machine.vcpus' find good.cfg --rim "$rim" --vary machine.vcpu=2
+check find_value_out_of_range 64 'from 1 to 512' find good.cfg --rim "$rim" --vary machine.vcpus=0-4
+check find_unknown_only 64 'realm.ipa_bit;.*realm.ipa_bits' find good.cfg --rim "$rim" --only machine.vcpus,realm.ipa_bit
+check find_no_try_file 66 'list of command lines .*No such file' find good.cfg --rim "$rim" --try-file nowhere
+check find_missing_kernel 66 'cannot open kernel' find good.cfg --rim "$rim" --set boot.kernel=nowhere
+check find_nothing 76 'no variation has this RIM: [0-9]+ tried, with up to 1 key changed' find good.cfg --rim "$rim" --changes 1
+# The commands that look at an image without running it.
+check explain_vm 65 'plain.cfg.*no \[realm\] table' explain plain.cfg
+check explain_missing_kernel 66 'cannot open kernel' explain good.cfg --set boot.kernel=nowhere
+check explain_fifo 66 'initrd .* is a FIFO' explain good.cfg --set boot.initrd=fifo
+echo mine >mine.dtb
+check dtb_overwrites_nothing 64 'cannot create the device tree mine.dtb: File exists' dtb good.cfg --output mine.dtb
+if [ "$(cat mine.dtb)" != mine ]; then echo "FAIL dtb_overwrites_nothing: it did"; failed=1; fi
+check diff_missing 66 'cannot open file none.json' diff good.cfg none.json
+check diff_fifo 66 'is a FIFO' diff good.cfg fifo
+check diff_empty 66 'file empty is empty' diff empty good.cfg
+check diff_binary 66 'hello: it is no config, measurement log' diff good.cfg hello
+printf '{"level":"info"}\n{"level":"warn"}\n' >other.log
+check diff_foreign_log 66 'other.log: it is not a JSON object' diff good.cfg other.log
+echo '{"rim":"00"}' >other.json
+check diff_foreign_json 66 'other.json: it is not a measurement that rvmm wrote' diff good.cfg other.json
+timeout 10 "$RVMM" measure good.cfg --log full.log >/dev/null
+head -c -20 full.log >cut.log
+check diff_truncated_log 66 'cut.log: line .* ends before its trailer' diff good.cfg cut.log
+timeout 10 "$RVMM" diff good.cfg full.log >out && echo "ok diff_same" || { echo "FAIL diff_same"; failed=1; }
+timeout 10 "$RVMM" diff good.cfg good.cfg --json >out && echo "ok diff_json" || { echo "FAIL diff_json"; failed=1; }
+cfg other.cfg '[boot]' 'kernel = "hello"' 'cmdline = "quiet"' '[realm]'
+timeout 10 "$RVMM" diff good.cfg other.cfg >out
+if [ $? = 76 ] && grep -q '^  fdt /chosen bootargs$' out; then echo "ok diff_different"; else echo "FAIL diff_different"; failed=1; fi
+
 # Usage errors are CLI11's to word; their code is ours.
 for arguments in '' 'run' 'frobnicate' 'run good.cfg --host mars'; do
     # shellcheck disable=SC2086

@@ -214,6 +214,7 @@ Result<> CandidateChains::lay_out(std::span<const Candidate> candidates,
 Result<Chain> CandidateChains::chain(const RealmSpec& spec, const Draft& draft) const {
     const Placement& placed = layouts_[draft.layout].placement;
     std::vector<IpaRange> blobs;
+    blobs.reserve(placed.blobs.size());
     for (const PlacedBlob& blob : placed.blobs) blobs.push_back(blob.range);
     RVMM_TRY(const Board board, make_board(spec));
     const Construction construction{*draft.profile, *spec.realm, blobs};

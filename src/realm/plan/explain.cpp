@@ -76,7 +76,8 @@ std::string parameters(const LaunchPlan& plan) {
         return origin(key, value == usual) +
                (plan.profile()->sets_breakpoints ? "" : ", has to be the host's");
     };
-    return parameter(P::kFlags0.name, params.get(P::kFlags0), flags, "the three below, profile") +
+    return parameter(P::kFlags0.name, params.get(P::kFlags0), flags,
+                     "realm.sve_vl, realm.pmu_counters, profile") +
            parameter(P::kS2sz.name, params.get(P::kS2sz), "bits of an address, both halves",
                      origin("realm.ipa_bits", realm.ipa_bits == defaults.ipa_bits)) +
            parameter(P::kSveVl.name, params.get(P::kSveVl), vl,

@@ -42,6 +42,7 @@ struct ExtensionsOf {
                 ? ripas_of_call(realm.realm.ipa_bits, step.range)
                 : ripas_of_slot(realm.realm.ipa_bits, step.range, ascending(realm.blobs));
         std::vector<ExtensionRun> runs;
+        runs.reserve(entries.size());
         for (const RipasRun& run : entries)
             runs.push_back({.kind = ExtensionKind::kRipas,
                             .base = run.range.base(),
