@@ -1,8 +1,11 @@
 #include "realm/layout/dts.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <libfdt.h>
+
+#include "base/address.hpp"
 
 namespace rvmm::realm {
 namespace {
@@ -74,19 +77,54 @@ void append_node(std::string& text, const FdtNode& node) {
     }
 }
 
+std::unexpected<Error> no_tree(int error) {
+    return fail(Stage::kImage, "it is no device tree: {}", fdt_strerror(error));
+}
+
+/// How long the token at the front of `tokens` is, in whole tags; nothing if it goes beyond them.
+std::optional<std::uint64_t> token_size(ByteSpan tokens) {
+    const auto word = [&](std::size_t index) {
+        return fdt32_ld(reinterpret_cast<const fdt32_t*>(tokens.data()) + index);
+    };
+    std::uint64_t size = FDT_TAGSIZE;
+    if (word(0) == FDT_PROP) {
+        if (tokens.size() < sizeof(struct fdt_property)) return std::nullopt;
+        size = sizeof(struct fdt_property) + std::uint64_t{word(1)};
+    } else if (word(0) == FDT_BEGIN_NODE) {
+        const auto end = std::ranges::find(tokens.subspan(FDT_TAGSIZE), std::byte{0});
+        size = static_cast<std::uint64_t>(end - tokens.begin()) + 1;
+    }
+    size = align_up(size, FDT_TAGSIZE).value_or(UINT64_MAX);
+    return size <= tokens.size() ? std::optional(size) : std::nullopt;
+}
+
+/// Refuses what fdt_check_full() of libfdt 1.6.1 crashes on (the root's name in an old version) or
+/// never ends with (a property whose length leads back).
+Result<> check_for_libfdt(ByteSpan dtb) {
+    if (dtb.size() < FDT_V17_SIZE) return no_tree(-FDT_ERR_TRUNCATED);
+    const void* fdt = dtb.data();
+    if (const int error = fdt_check_header(fdt); error != 0) return no_tree(error);
+    if (fdt_version(fdt) < kOldestVersion)
+        return fail(Stage::kImage, "it is a device tree of version {}", fdt_version(fdt));
+    if (fdt_totalsize(fdt) > dtb.size()) return no_tree(-FDT_ERR_TRUNCATED);
+    ByteSpan tokens = dtb.first(fdt_totalsize(fdt)).subspan(fdt_off_dt_struct(fdt));
+    while (tokens.size() >= FDT_TAGSIZE) {
+        if (fdt32_ld(reinterpret_cast<const fdt32_t*>(tokens.data())) == FDT_END) return {};
+        const auto size = token_size(tokens);
+        if (!size) break;
+        tokens = tokens.subspan(*size);
+    }
+    return no_tree(-FDT_ERR_BADSTRUCTURE);
+}
+
 }  // namespace
 
 Result<std::vector<FdtNode>> read_fdt(ByteSpan dtb) {
     if (dtb.size() > kMaxFdtSize)
         return fail(Stage::kImage, "it is no device tree: it has {} bytes", dtb.size());
-    // Before the rest, for in older ones fdt_check_full() of libfdt 1.6.1 may follow a null
-    // pointer.
-    if (dtb.size() >= FDT_V1_SIZE && fdt_magic(dtb.data()) == FDT_MAGIC &&
-        fdt_version(dtb.data()) < kOldestVersion)
-        return fail(Stage::kImage, "it is a device tree of version {}", fdt_version(dtb.data()));
+    RVMM_CHECK(check_for_libfdt(dtb));
     // libfdt wants 8-byte alignment, which only the header's check would find missing.
-    if (const int error = fdt_check_full(dtb.data(), dtb.size()); error != 0)
-        return fail(Stage::kImage, "it is no device tree: {}", fdt_strerror(error));
+    if (const int error = fdt_check_full(dtb.data(), dtb.size()); error != 0) return no_tree(error);
     const void* fdt = dtb.data();
 
     std::vector<FdtNode> nodes;

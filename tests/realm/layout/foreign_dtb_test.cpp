@@ -1,5 +1,7 @@
 #include "realm/layout/foreign_dtb.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "realm/dtb_builder.hpp"
@@ -68,6 +70,18 @@ TEST(ReadDtb, OldTree_IsRefusedBeforeAnythingElse) {
     dtb[23] = std::byte{2};  // version
     dtb[27] = std::byte{1};  // last compatible version
     EXPECT_EQ(error_of(dtb), "it is a device tree of version 2");
+}
+
+// Found by the fuzz target: libfdt's check never ends.
+TEST(ReadDtb, PropertyThatLeadsBack_IsRefused) {
+    Bytes dtb = DtbBuilder{}.build();
+    const auto property =
+        std::ranges::search(dtb, Bytes{std::byte{0}, std::byte{0}, std::byte{0}, std::byte{3}})
+            .begin();
+    ASSERT_NE(property, dtb.end());
+    std::ranges::fill_n(property + 4, 3, std::byte{0xff});
+    *(property + 7) = std::byte{0xf4};
+    EXPECT_EQ(error_of(dtb), "it is no device tree: FDT_ERR_BADSTRUCTURE");
 }
 
 TEST(ReadDtb, NonsensicalTrees_AreRefused) {
