@@ -106,7 +106,8 @@ std::string text_of(const FindCommandOptions& options, const realm::FindOutcome&
     for (const realm::Change& change : changes)
         text +=
             fmt::format("\n  {} = {}  (now {})", change.key, shown(change.to), shown(change.from));
-    return text + fmt::format("\ntried: {}\n", outcome.tried);
+    return text + fmt::format("\nprofile: {}\ntried: {} (rvmm {})\n",
+                              outcome.found->spec.realm->profile, outcome.tried, kVersion);
 }
 
 Error not_found(const realm::FindOutcome& outcome) {

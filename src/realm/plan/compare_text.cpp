@@ -68,7 +68,8 @@ ordered_json json_of(const FirstDifference& first) {
 }  // namespace
 
 std::string to_text(const Comparison& c, const MeasuredInput& a, const MeasuredInput& b) {
-    std::string text = c.same ? "same RIM\n" : "different RIMs\n";
+    std::string text =
+        fmt::format("{} (rvmm {})\n", c.same ? "same RIM" : "different RIMs", kVersion);
     text += side('A', a) + side('B', b);
     if (c.first) {
         const std::string number =

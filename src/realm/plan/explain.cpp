@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/text.hpp"
+#include "base/version.hpp"
 #include "realm/layout/dts.hpp"
 #include "realm/spec/config_text.hpp"
 
@@ -39,12 +40,14 @@ std::string range(const IpaRange& where) {
 
 std::string head(const LaunchPlan& plan, const Folded& folded) {
     const Profile& profile = *plan.profile();
-    return fmt::format("RIM      {}\nprofile  {}: {}{}\nrule     {}: {}\nhash     {}\n",
-                       to_hex(folded.rim), profile.name,
-                       profile.verified ? "verified against a running RMM" : "not verified",
-                       profile.note.empty() ? "" : fmt::format(" ({})", profile.note),
-                       measure::to_string(profile.rule), in_words(profile.rule),
-                       measure::to_string(plan.spec().realm->hash));
+    return fmt::format(
+        "RIM      {}\nprofile  {}: {}{}\nrule     {}: {}\nhash     {}\n"
+        "tool     rvmm {}\n",
+        to_hex(folded.rim), profile.name,
+        profile.verified ? "verified against a running RMM" : "not verified",
+        profile.note.empty() ? "" : fmt::format(" ({})", profile.note),
+        measure::to_string(profile.rule), in_words(profile.rule),
+        measure::to_string(plan.spec().realm->hash), kVersion);
 }
 
 /// A parameter: its name in RmiRealmParams, its value there, what that means, who decided it.
