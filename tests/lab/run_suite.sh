@@ -9,7 +9,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 # What this machine predicts: the lab's rvmm and the guests have to come to the same.
 cp "$RVMM_GUESTS/hello" "$RVMM_GUESTS/hello.cfg" "$scratch"
-yes initrd | head -c 10000 >"$scratch/small.initrd"
+head -c 10000 /dev/zero | tr '\0' i >"$scratch/small.initrd"
 (cd "$scratch" && "$here/predict.sh" >predicted)
 
 puts=(--put "$scratch/small.initrd" --put "$scratch/predicted" --put "$here/measured_configs.txt")
