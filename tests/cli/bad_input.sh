@@ -74,6 +74,15 @@ check find_unknown_only 64 'realm.ipa_bit;.*realm.ipa_bits' find good.cfg --rim 
 check find_no_try_file 66 'list of command lines .*No such file' find good.cfg --rim "$rim" --try-file nowhere
 check find_missing_kernel 66 'cannot open kernel' find good.cfg --rim "$rim" --set boot.kernel=nowhere
 check find_nothing 76 'no variation has this RIM: [0-9]+ tried, with up to 1 key changed' find good.cfg --rim "$rim" --changes 1
+check profiles_missing 66 "cannot open profiles none.toml" profiles --profiles none.toml
+printf "[emulated]\npmo = true\n" >mine.toml
+check profiles_typo 65 "mine.toml:2:1: .*pmo.*pmu" measure good.cfg --profiles mine.toml
+check measure_vm 65 "no .realm. table" measure plain.cfg
+check measure_nothing 64 "needs a config" measure
+check measure_empty_initrd 66 "initrd empty: it is empty" measure good.cfg --set boot.initrd=empty
+check measure_fifo 66 "initrd fifo is a FIFO" measure good.cfg --set boot.initrd=fifo
+check steps_not_json 65 "hello" measure --steps hello
+check foreign_dtb 66 "hello" measure --layout kvmtool --dtb hello --kernel hello --memory 256M
 # The commands that look at an image without running it.
 check explain_vm 65 'plain.cfg.*no \[realm\] table' explain plain.cfg
 check explain_missing_kernel 66 'cannot open kernel' explain good.cfg --set boot.kernel=nowhere

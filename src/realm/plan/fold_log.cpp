@@ -21,8 +21,6 @@ measure::LogKind log_kind(Extension::Kind kind) {
     return measure::LogKind::kRipas;
 }
 
-}  // namespace
-
 measure::LogHeader log_header(const LaunchPlan& plan) {
     measure::LogHeader header;
     header.tool = fmt::format("rvmm {}", kVersion);
@@ -56,6 +54,8 @@ void set_entry(measure::LogEntry& entry, const Extension& extension, std::uint64
     entry.before = extension.before;
     entry.after = extension.after;
 }
+
+}  // namespace
 
 FoldLog::FoldLog(const LaunchPlan& plan, Sink sink) : sink_(std::move(sink)) {
     measure::append_header(lines_, log_header(plan));

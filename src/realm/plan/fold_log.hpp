@@ -34,9 +34,4 @@ class FoldLog {
     const Blob* blob_ = nullptr;  // what entry_ names
 };
 
-/// What a log of `plan` starts with.
-measure::LogHeader log_header(const LaunchPlan& plan);
-/// The entry for `extension`, number `n`.
-void set_entry(measure::LogEntry& entry, const Extension& extension, std::uint64_t n);
-
 }  // namespace rvmm::realm

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,10 +53,9 @@ class ProfileTable {
   public:
     /// All profiles that this rvmm knows, the default first.
     static const ProfileTable& built_in();
-    /// The built-in table with the rows of a TOML file put over it or added to it. Format:
-    /// docs/measure.md. Errors as load_config(): Stage::kConfig with file, line and nearest key.
-    static Result<ProfileTable> with_file(const std::filesystem::path& path);
-    /// As with_file() for text in memory, which `name` names in errors. Fuzzed.
+    /// The built-in table with the rows of a TOML text put over it or added to it. Format:
+    /// docs/measure.md. Errors as parse_config(): Stage::kConfig with `name`, line and nearest key.
+    /// Fuzzed.
     static Result<ProfileTable> with_text(std::string_view text, std::string_view name);
 
     std::span<const Profile> rows() const { return rows_; }

@@ -5,7 +5,6 @@
 
 #include <fmt/ranges.h>
 
-#include "base/file.hpp"
 #include "base/text.hpp"
 #include "realm/spec/config_check.hpp"
 #include "realm/spec/config_text.hpp"
@@ -13,7 +12,6 @@
 namespace rvmm::realm {
 namespace {
 
-constexpr std::uint64_t kMaxFile = 1ULL << 20;
 constexpr std::size_t kMaxName = 128;  // bytes, as a config's realm.profile
 constexpr std::size_t kMaxNote = 200;
 constexpr std::size_t kShownName = 64;
@@ -240,11 +238,6 @@ Result<std::vector<Profile>> read_profiles(std::string_view text, std::string_vi
 Result<ProfileTable> ProfileTable::with_text(std::string_view text, std::string_view name) {
     RVMM_TRY(auto rows, read_profiles(text, name, built_in()));
     return ProfileTable(std::move(rows));
-}
-
-Result<ProfileTable> ProfileTable::with_file(const std::filesystem::path& path) {
-    RVMM_TRY(const Bytes bytes, read_file("profiles", path, kMaxFile));
-    return with_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.native());
 }
 
 }  // namespace rvmm::realm

@@ -99,15 +99,6 @@ TEST(ProfileFile, EachWrongFile_GivesItsLine) {
     EXPECT_GE(cases, 20U);
 }
 
-TEST(ProfileFile, WithFile_ReadsItOrSaysWhyNot) {
-    const test::TempDir dir;
-    const auto path = dir.write("mine.toml", as_bytes("[emulated]\npmu = false\n"));
-    const auto table = ProfileTable::with_file(path);
-    ASSERT_TRUE(table);
-    EXPECT_FALSE(row(*table, "emulated").sets_pmu);
-    EXPECT_EQ(ProfileTable::with_file(dir.path()).error().stage(), Stage::kImage);
-}
-
 TEST(ProfileText, Table_HasALineForEach) {
     const auto rows = ProfileTable::built_in().rows();
     const std::string text = to_text(rows);
