@@ -35,7 +35,7 @@ void on_bus_error(int signal, siginfo_t* info, void* context) {
     Slot* const slot = slot_of(address);
     if (slot != nullptr) {
         const auto page_size = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-        void* const page = reinterpret_cast<void*>(address & ~(page_size - 1));
+        void* const page = static_cast<std::byte*>(info->si_addr) - (address & (page_size - 1));
         void* const zeros =
             ::mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         slot->faulted = true;
