@@ -73,9 +73,9 @@ Result<PageContent> page_content(const StepFields& content, MutableByteSpan page
 
 }  // namespace
 
-CaseRunner::CaseRunner(const RmmFeatures& features, measure::RemRule rem_rule,
+CaseRunner::CaseRunner(const Platform& platform, measure::RemRule rem_rule,
                        std::optional<measure::Hash> named_hash)
-    : features_(features),
+    : platform_(platform),
       rem_rule_(rem_rule),
       named_hash_(named_hash),
       memory_(std::make_unique<UnreadMemory>()) {}
@@ -187,7 +187,7 @@ Result<rmi::RealmParams> CaseRunner::realm_params(const StepFields& step) const 
 Result<RmiAnswer> CaseRunner::realm_create(const StepFields& step) {
     RVMM_TRY(const rmi::RealmParams params, realm_params(step));
     if (!std::holds_alternative<std::monostate>(realm_)) return kInputError;  // same granules
-    RVMM_TRY(auto realm, NewRealm::create(features_, params));
+    RVMM_TRY(auto realm, NewRealm::create(platform_.features, params));
     if (!realm) return kInputError;
     realm_ = *std::move(realm);
     return RmiAnswer{};
@@ -248,7 +248,12 @@ Result<RmiAnswer> CaseRunner::realm_activate(const StepFields& /*step*/) {
     if (realm == nullptr) return ActivatedRealm::realm_activate();
     ActivatedRealm activated = std::move(*realm).realm_activate(rem_rule_);
     if (!activated.active().mpidrs.empty()) {
-        RVMM_TRY(rsi_, SoftwareRmm::create(activated.active(), *memory_));
+        ActiveRealm active = activated.active();
+        active.signing_calls = 0;
+        const TokenSource tokens = [size = platform_.token_size](const auto& /*challenge*/) {
+            return Bytes(size);
+        };
+        RVMM_TRY(rsi_, SoftwareRmm::create(std::move(active), *memory_, tokens));
     }
     realm_ = std::move(activated);
     return RmiAnswer{};

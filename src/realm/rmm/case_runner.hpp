@@ -13,8 +13,14 @@ namespace rvmm::realm {
 
 class CaseRunner {
   public:
+    /// What the realm runs on.
+    struct Platform {
+        RmmFeatures features;
+        std::size_t token_size = 2334;  // bytes of an attestation token, 1 to kRsiTokenMaxSize
+    };
+
     /// `named_hash` is the case's "hash".
-    CaseRunner(const RmmFeatures& features, measure::RemRule rem_rule,
+    CaseRunner(const Platform& platform, measure::RemRule rem_rule,
                std::optional<measure::Hash> named_hash);
     CaseRunner(const CaseRunner&) = delete;
     CaseRunner& operator=(const CaseRunner&) = delete;
@@ -54,7 +60,7 @@ class CaseRunner {
     template <class Command>
     Result<RmiAnswer> on_realm(Command command);
 
-    RmmFeatures features_;
+    Platform platform_;
     measure::RemRule rem_rule_;
     std::optional<measure::Hash> named_hash_;
     std::variant<std::monostate, NewRealm, ActivatedRealm> realm_;

@@ -2,6 +2,7 @@
 
 #include "base/version.hpp"
 #include "realm/rmm/case_runner.hpp"
+#include "rmi/rsi.hpp"
 
 namespace rvmm::realm {
 
@@ -28,18 +29,24 @@ Result<measure::Rule> rule_of(const StepFields& document, const StepsOptions& op
     return *rule;
 }
 
-Result<RmmFeatures> features_of(const StepFields& test, measure::Rule rule) {
-    RmmFeatures features;
+Result<CaseRunner::Platform> platform_of(const StepFields& test, measure::Rule rule) {
+    CaseRunner::Platform platform;
+    RmmFeatures& features = platform.features;
     features.rule = rule;
-    if (const json* platform = test.find("platform")) {
+    if (const json* given = test.find("platform")) {
         RVMM_TRY(const std::uint64_t width,
-                 StepFields(*platform).number_or("pa_width", features.pa_width, kMaxPaWidth));
+                 StepFields(*given).number_or("pa_width", features.pa_width, kMaxPaWidth));
         if (width < kMinPaWidth)
             return fail(Stage::kConfig, "\"pa_width\" is at least {}, not {}", kMinPaWidth, width);
         features.pa_width = static_cast<unsigned>(width);
+        RVMM_TRY(
+            platform.token_size,
+            StepFields(*given).number_or("token_size", platform.token_size, rmi::kRsiTokenMaxSize));
+        if (platform.token_size == 0)
+            return fail(Stage::kConfig, "\"token_size\" is at least 1, not 0");
     }
     features.lpa2 = features.pa_width > kMaxPaWidthWithoutLpa2;
-    return features;
+    return platform;
 }
 
 Result<StepOutcome> run_step(CaseRunner& runner, const json& step, std::size_t number) {
@@ -57,12 +64,12 @@ Result<StepOutcome> run_step(CaseRunner& runner, const json& step, std::size_t n
 Result<CaseOutcome> run_case(const json& test, std::string name, measure::Rule rule,
                              measure::RemRule rem_rule) {
     const StepFields fields(test);
-    RVMM_TRY(const RmmFeatures features, features_of(fields, rule));
+    RVMM_TRY(const auto platform, platform_of(fields, rule));
     RVMM_TRY(const auto hash, fields.hash("hash"));
     const json* steps = fields.find("steps");
     if (steps == nullptr || !steps->is_array())
         return fail(Stage::kConfig, "there is no list \"steps\"");
-    CaseRunner runner(features, rem_rule, hash);
+    CaseRunner runner(platform, rem_rule, hash);
     CaseOutcome outcome;
     outcome.name = std::move(name);
     for (const json& step : *steps) {

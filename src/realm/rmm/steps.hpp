@@ -1,6 +1,7 @@
 // Lists of RMI calls as JSON, run through the software RMM: `rvmm measure --steps`.
 //
-// A document is {"rule", "cases": [{"name", "hash", "platform": {"pa_width"}, "steps": [...]}]}, or
+// A document is {"rule", "cases": [{"name", "hash", "platform": {"pa_width", "token_size"},
+// "steps": [...]}]}, or
 // {"rule", "steps": [...]} for one case. A step is {"op": ..., its inputs}; answers that it holds
 // as well ("rc", "rim", "measured", ...) are not looked at. Numbers are JSON numbers or "0x.."
 // texts.
@@ -23,8 +24,8 @@
 // then (as in a page that the host left empty), and hash_algo is the case's hash. A page's content
 // is
 // {"gen": "lin" | "zero" | "ff", "page": n} (lin: byte i is i * 131 + n * 17), {"hex": "..."}, or
-// {"digest": "..."} where only the digest is known. There is no token to be had here: token_init
-// answers RSI_ERROR_UNKNOWN and token_continue RSI_ERROR_STATE.
+// {"digest": "..."} where only the digest is known. An attestation token is token_size bytes
+// long (2334 without it, as one of TF-RMM's was); no token is made, so its bytes are zero.
 #pragma once
 
 #include <array>
