@@ -58,8 +58,10 @@ TEST_F(ForeignLayoutTest, KvmtoolWithFilesOfTheRecordedSizes_PopulatesTheRecorde
     ASSERT_TRUE(made) << made.error().message();
     for (std::size_t i = 0; i < recorded.size(); ++i) {
         const Blob& blob = made->layout.blobs.at(i);
-        EXPECT_EQ(fmt::format("{:#x}", blob.range().base().value), recorded[i].at("base"));
-        EXPECT_EQ(fmt::format("{:#x}", blob.range().top().value), recorded[i].at("top"));
+        EXPECT_EQ(fmt::format("{:#x}", blob.range().base().value),
+                  recorded[i].at("base").get<std::string>());
+        EXPECT_EQ(fmt::format("{:#x}", blob.range().top().value),
+                  recorded[i].at("top").get<std::string>());
     }
     EXPECT_EQ(made->layout.entry, Ipa{0x8000'0000});
     EXPECT_EQ(made->layout.fdt, Ipa{0x8fe0'0000});
