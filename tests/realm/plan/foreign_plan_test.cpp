@@ -64,10 +64,11 @@ TEST(PlanForeign, EachCaseOfTheOracle_GivesItsRim) {
             ASSERT_TRUE(plan) << test.at("name") << plan.error().message();
             const auto rim = fold_rim(*plan);
             ASSERT_TRUE(rim) << test.at("name");
-            EXPECT_EQ(to_hex(*rim), test.at("rim")) << test.at("name");
-            EXPECT_EQ(plan->layout().blobs.front().rounding, test.at("round")) << test.at("name");
+            EXPECT_EQ(to_hex(*rim), test.at("rim").get<std::string>()) << test.at("name");
+            EXPECT_EQ(plan->layout().blobs.front().rounding, test.at("round").get<std::uint64_t>())
+                << test.at("name");
         }
-        EXPECT_TRUE(rims.insert(test.at("rim")).second) << test.at("name");
+        EXPECT_TRUE(rims.insert(test.at("rim").get<std::string>()).second) << test.at("name");
     }
 }
 

@@ -157,7 +157,7 @@ TEST(HostModel, LaunchesOnRunningHosts_GiveTheirRims) {
 class RandomRealm {
   public:
     explicit RandomRealm(std::uint32_t seed) : random_(seed) {
-        ipa_bits = pick({32, 33, 34, 35, 36, 39, 40, 43, 44, 48});
+        ipa_bits = pick({32U, 33U, 34U, 35U, 36U, 39U, 40U, 43U, 44U, 48U});
         const std::uint64_t half = 1ULL << (ipa_bits - 1);
         while (slot.empty()) {
             const std::uint64_t unit = pick({1ULL << 21, 1ULL << 30});
