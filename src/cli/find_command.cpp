@@ -12,6 +12,7 @@
 #include "base/file.hpp"
 #include "base/version.hpp"
 #include "cli/measuring.hpp"
+#include "cli/output.hpp"
 #include "realm/plan/find.hpp"
 
 namespace rvmm::cli {
@@ -136,7 +137,7 @@ Result<int> run(FindCommandOptions& options) {
     if (!options.json && !found->found) return std::unexpected(not_found(*found));
     const std::string text =
         options.json ? json_of(options, rim, *found) : text_of(options, *found);
-    RVMM_CHECK(write_all(Stage::kInternal, STDOUT_FILENO, as_bytes(text), "what was found"));
+    RVMM_CHECK(print(text, "what was found"));
     return to_int(found->found ? ExitCode::kShutdown : ExitCode::kMeasurement);
 }
 

@@ -2,13 +2,14 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "realm/layout/dts.hpp"
 #include "realm/layout/guest_layout.hpp"
 
 namespace rvmm::realm {
 namespace {
 
 constexpr std::uint64_t kFdtAlignment = 2ULL << 20;
-constexpr std::uint64_t kFdtRegion = 2ULL << 20;     // no FDT is larger (booting.rst)
+constexpr std::uint64_t kFdtRegion = kMaxFdtSize;
 constexpr std::uint64_t kFdtCeiling = 256ULL << 20;  // above RAM base
 
 /// `size` as people say it: rounded up to whole MiB, or KiB if it is less than one.
