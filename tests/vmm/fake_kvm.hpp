@@ -2,6 +2,7 @@
 // take their exits from a script. A call that it does not know fails the test.
 #pragma once
 
+#include <cerrno>
 #include <deque>
 #include <functional>
 #include <map>
@@ -35,6 +36,9 @@ class FakeKvm final : public kvm::Driver {
     int open_kvm() override;
     long ioctl(int fd, unsigned long request, std::uintptr_t argument) override;
     Result<Mapping> map_run(int vcpu_fd, std::size_t size) override;
+    int punch_hole(int, std::uint64_t, std::uint64_t) override { return -EBADF; }
+    std::optional<std::uint64_t> module_parameter(std::string_view) override { return {}; }
+    std::uint64_t page_size() override { return 4096; }
 
     /// What vCPU `id` does, in order; afterwards its KVM_RUN waits for a kick.
     void script(std::uint32_t id, std::vector<Step> steps);

@@ -1,9 +1,12 @@
 #include "vmm/kvm/driver.hpp"
 
 #include <cerrno>
+#include <fstream>
+#include <string>
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace rvmm::vmm::kvm {
 namespace {
@@ -20,6 +23,20 @@ class RealDriver final : public Driver {
     }
     Result<Mapping> map_run(int vcpu_fd, std::size_t size) override {
         return Mapping::create("kvm_run", size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu_fd);
+    }
+    int punch_hole(int fd, std::uint64_t offset, std::uint64_t size) override {
+        const int result = ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                       static_cast<off_t>(offset), static_cast<off_t>(size));
+        return result < 0 ? -errno : 0;
+    }
+    std::optional<std::uint64_t> module_parameter(std::string_view name) override {
+        std::ifstream file("/sys/module/kvm/parameters/" + std::string(name));
+        std::uint64_t value = 0;
+        if (!(file >> value)) return std::nullopt;
+        return value;
+    }
+    std::uint64_t page_size() override {
+        return static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     }
 };
 
