@@ -5,10 +5,13 @@
 #include <csignal>
 #include <cstdint>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "base/exit_code.hpp"
 
 namespace rvmm {
 namespace {
@@ -18,6 +21,9 @@ struct Slot {
     std::atomic<std::uintptr_t> base{0};  // 0: free
     std::atomic<std::uintptr_t> top{0};
     std::atomic<bool> faulted{false};
+    // Guest memory only: why it may be gone, and the guest's address of the first byte.
+    std::atomic<const char*> fatal{nullptr};
+    std::atomic<std::uint64_t> first_address{0};
 };
 std::array<Slot, FaultGuard::kMost> slots;
 static_assert(std::atomic<std::uintptr_t>::is_always_lock_free);
@@ -30,10 +36,34 @@ Slot* slot_of(std::uintptr_t address) {
     return nullptr;
 }
 
+/// Async-signal-safe: one write, then the end.
+[[noreturn]] void end_process(std::uint64_t address, const char* why) {
+    std::array<char, 256> line{};
+    std::size_t used = 0;
+    const auto put = [&](std::string_view text) {
+        for (const char c : text)
+            if (used < line.size()) line[used++] = c;
+    };
+    put("rvmm: error: guest memory at 0x");
+    bool begun = false;
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        const std::uint64_t digit = (address >> shift) & 15;
+        begun = begun || digit != 0 || shift == 0;
+        if (begun) put(std::string_view("0123456789abcdef").substr(digit, 1));
+    }
+    put(" cannot be touched: ");
+    put(why);
+    put("\n");
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), used);
+    ::_exit(to_int(ExitCode::kInternal));
+}
+
 void on_bus_error(int signal, siginfo_t* info, void* context) {
     const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
     Slot* const slot = slot_of(address);
     if (slot != nullptr) {
+        if (const char* why = slot->fatal)
+            end_process(slot->first_address + (address - slot->base), why);
         const auto page_size = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
         void* const page = static_cast<std::byte*>(info->si_addr) - (address & (page_size - 1));
         void* const zeros =
@@ -58,6 +88,16 @@ void install_handler() {
 }  // namespace
 
 Result<FaultGuard> FaultGuard::create(ByteSpan range) {
+    return create(range, 0, nullptr);
+}
+
+Result<FaultGuard> FaultGuard::create_fatal(ByteSpan range, std::uint64_t first_address,
+                                            const char* why) {
+    return create(range, first_address, why);
+}
+
+Result<FaultGuard> FaultGuard::create(ByteSpan range, std::uint64_t first_address,
+                                      const char* why) {
     static std::once_flag installed;
     static std::mutex allocation;
     std::call_once(installed, install_handler);
@@ -66,11 +106,13 @@ Result<FaultGuard> FaultGuard::create(ByteSpan range) {
         if (slots[i].base != 0) continue;
         const auto base = reinterpret_cast<std::uintptr_t>(range.data());
         slots[i].faulted = false;
+        slots[i].fatal = why;
+        slots[i].first_address = first_address;
         slots[i].top = base + range.size();
         slots[i].base = base;
         return FaultGuard(i);
     }
-    return fail(Stage::kInternal, "more than {} files are mapped", kMost);
+    return fail(Stage::kInternal, "more than {} ranges of memory are guarded", kMost);
 }
 
 FaultGuard::FaultGuard(FaultGuard&& other) noexcept : slot_(std::exchange(other.slot_, kMost)) {}

@@ -12,7 +12,8 @@ namespace rvmm::cli {
 namespace {
 
 Result<int> run(bool json) {
-    const auto diagnosis = vmm::diagnose(vmm::find_host_facts(vmm::kvm::real_driver()));
+    const auto diagnosis =
+        vmm::diagnose(vmm::find_host_facts(vmm::kvm::real_driver(), {.details = true}));
     const std::string text = json ? vmm::to_json(diagnosis) + "\n"
                                   : vmm::to_text(diagnosis, ::isatty(STDOUT_FILENO) == 1);
     RVMM_CHECK(write_all(Stage::kInternal, STDOUT_FILENO, as_bytes(text), "the diagnosis"));

@@ -2,8 +2,10 @@
 
 #include <filesystem>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "base/version.hpp"
 #include "vmm/lab/lab_config.hpp"
 
@@ -38,6 +40,84 @@ void add_lab_findings(std::vector<Finding>& findings, const HostFacts& facts) {
     findings.push_back(finding("lab", facts.lab, "QEMU, host kernel, busybox, arm64 rvmm"));
 }
 
+std::string lengths(const std::vector<unsigned>& sve) {
+    if (sve.empty()) return "no SVE";
+    return fmt::format("SVE vectors of {} bits", fmt::join(sve, ", "));
+}
+
+std::string registers(const cca::HostReport& report) {
+    const unsigned counters = report.cpu.pmu_counters;
+    return fmt::format("{} breakpoints (fixed), 2 to {} watchpoints, {}, {}",
+                       report.cpu.breakpoints, report.cpu.watchpoints,
+                       lengths(report.cpu.sve_lengths),
+                       counters == 0 ? "no PMU" : fmt::format("up to {} PMU counters", counters));
+}
+
+std::string settings(const cca::HostReport& report) {
+    std::string hashes;
+    for (const measure::Hash hash : report.hashes)
+        hashes += fmt::format("{}{}", hashes.empty() ? "" : ", ", to_string(hash));
+    return fmt::format(
+        "hash {}, {}", hashes,
+        report.sets_personalization ? "a personalization value" : "no personalization value");
+}
+
+std::string memory_mode(cca::AttributesOn attributes) {
+    return attributes == cca::AttributesOn::kVm ? "memory attributes on the VM"
+                                                : "memory attributes on the guest_memfd";
+}
+
+void add_realm_findings(Diagnosis& diagnosis, const cca::HostReport& report) {
+    const cca::RevisionTraits& revision = cca::traits(report.host.revision);
+    auto& findings = diagnosis.findings;
+    findings.push_back({"realm-abi",
+                        true,
+                        fmt::format("{} of KVM's realm interface ({}); decided by {}",
+                                    report.host.version, revision.rmm, report.host.decided_by),
+                        {}});
+    findings.push_back(
+        {"realm-ipa", true, fmt::format("32 to {} IPA bits", report.host.ipa_bits), {}});
+    findings.push_back(
+        {"realm-pages",
+         true,
+         fmt::format("pages and granules of {}, {}", format_size(report.host.page_size),
+                     memory_mode(revision.attributes)),
+         {}});
+    if (report.cpu_error.empty())
+        findings.push_back({"realm-cpus", true, registers(report), {}});
+    else
+        findings.push_back({"realm-cpus", false, report.cpu_error,
+                            "send a report: docs/cca-hosts.md says what belongs into it"});
+    findings.push_back({"realm-settings", true, settings(report), {}});
+    for (const cca::Defect& defect : cca::known_defects())
+        if (applies(defect, report.host.revision))
+            diagnosis.defects.push_back(
+                {std::string(defect.name), std::string(defect.what), std::string(defect.answer)});
+}
+
+nlohmann::ordered_json to_json(const cca::HostReport& report) {
+    const cca::RevisionTraits& revision = cca::traits(report.host.revision);
+    nlohmann::ordered_json json;
+    json["revision"] = report.host.version;
+    json["class"] = revision.name;
+    json["profile_host"] = revision.profile_host;
+    json["decided_by"] = report.host.decided_by;
+    json["ipa_bits"] = report.host.ipa_bits;
+    json["page_size"] = report.host.page_size;
+    json["attributes"] = revision.attributes == cca::AttributesOn::kVm ? "vm" : "guest_memfd";
+    json["breakpoints"] = report.cpu.breakpoints;
+    json["watchpoints"] = report.cpu.watchpoints;
+    json["sve_lengths"] = report.cpu.sve_lengths;
+    json["pmu_counters"] = report.cpu.pmu_counters;
+    for (const measure::Hash hash : report.hashes) json["hashes"].push_back(to_string(hash));
+    json["personalization"] = report.sets_personalization;
+    for (const auto& [number, value] : report.capabilities)
+        json["capabilities"][std::to_string(number)] = value;
+    for (const auto& [name, value] : report.module_parameters)
+        json["module_parameters"][name] = value;
+    return json;
+}
+
 }  // namespace
 
 Diagnosis diagnose(const HostFacts& facts) {
@@ -48,8 +128,13 @@ Diagnosis diagnose(const HostFacts& facts) {
                         facts.is_arm64 ? "" : "use the lab: --host lab"});
     findings.push_back(finding("kvm", facts.local_kvm,
                                fmt::format("/dev/kvm works, {} IPA bits", facts.max_ipa_bits)));
-    findings.push_back(finding("smc", facts.smc, "SMC calls of a guest reach rvmm"));
+    // On a host with realms it was not tried.
+    if (facts.cca) findings.push_back(finding("smc", facts.smc, "SMC calls of a guest reach rvmm"));
     findings.push_back(finding("realms", facts.cca, "KVM makes realms"));
+    if (facts.realm_host) {
+        diagnosis.realm_host = facts.realm_host;
+        add_realm_findings(diagnosis, *facts.realm_host);
+    }
     if (!facts.local_kvm)
         findings.push_back({"guest-memfd", facts.guest_memfd,
                             facts.guest_memfd ? "guest_memfd is there" : "KVM has no guest_memfd",
@@ -75,6 +160,10 @@ std::string to_text(const Diagnosis& diagnosis, bool colour) {
         if (!finding.remedy.empty())
             text += fmt::format("        {:<13} -> {}\n", "", finding.remedy);
     }
+    if (!diagnosis.defects.empty()) text += "\nknown of hosts of this kind:\n";
+    for (const KnownDefect& defect : diagnosis.defects)
+        text += fmt::format("{} {}: {}\n        -> {}\n", painted(false, "defect "), defect.name,
+                            defect.what, defect.answer);
     const auto line = [&](bool yes, std::string_view what) {
         text += fmt::format("{} {}\n", painted(yes, yes ? "yes" : "no "), what);
     };
@@ -98,6 +187,10 @@ std::string to_json(const Diagnosis& diagnosis) {
                                     {"ok", finding.ok},
                                     {"detail", finding.detail},
                                     {"remedy", finding.remedy}});
+    if (diagnosis.realm_host) json["realm_host"] = to_json(*diagnosis.realm_host);
+    for (const KnownDefect& defect : diagnosis.defects)
+        json["defects"].push_back(
+            {{"name", defect.name}, {"what", defect.what}, {"answer", defect.answer}});
     return json.dump();
 }
 

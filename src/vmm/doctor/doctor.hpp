@@ -1,6 +1,7 @@
 // What this machine can run and why not, as a list of findings.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,16 @@ struct Finding {
     std::string remedy;  // empty where ok
 };
 
+struct KnownDefect {
+    std::string name;    // short and stable, for scripts
+    std::string what;    // one clause
+    std::string answer;  // what rvmm does about it, or what the host's owner has to
+};
+
 struct Diagnosis {
     std::vector<Finding> findings;
+    std::optional<cca::HostReport> realm_host;  // a host of real realms
+    std::vector<KnownDefect> defects;           // that hosts of its kind have
     // What follows for images.
     bool cca = false;
     bool emulated = false;

@@ -14,7 +14,7 @@
 
 namespace rvmm::vmm {
 
-class EmulatedRealm final : public GuestKind {
+class EmulatedRealm final : public LoadedGuest {
   public:
     /// The plan is a realm's, `rim` is what it measures to. `console` outlives it.
     static Result<std::unique_ptr<EmulatedRealm>> create(const realm::LaunchPlan& plan,
@@ -24,7 +24,7 @@ class EmulatedRealm final : public GuestKind {
     unsigned ipa_bits() const override { return ipa_bits_; }
     Memory& memory() override { return *memory_; }
     /// KVM does not know the shared bit here, and the guest touches devices with the bit set.
-    Ipa registered(Ipa plain) const override { return Ipa{plain.value | shared_bit()}; }
+    std::uint64_t alias() const override { return shared_bit(); }
     Ipa plain(Ipa touched) const override { return Ipa{touched.value & ~shared_bit()}; }
     std::span<const kvm::SmcccRange> forwarded() const override;
     Result<CallReply> call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) override;

@@ -1,7 +1,9 @@
-// What differs between the kinds of guest that a machine runs: an ordinary VM, an emulated realm.
+// What differs between the kinds of guest that a machine runs: an ordinary VM, an emulated realm, a
+// realm.
 #pragma once
 
 #include <span>
+#include <string>
 #include <variant>
 
 #include "base/address.hpp"
@@ -26,23 +28,32 @@ struct StopCpu {};
 struct GuestReady {};
 using CallReply = std::variant<Answered, StartCpu, StopCpu, GuestReady, RunOutcome>;
 
-/// Every method but counters() is called by the machine while it is built, or by vCPU threads.
+/// A guest that runs. Every method is called by vCPU threads.
 class GuestKind {
   public:
     virtual ~GuestKind() = default;
 
+    /// The board's address for one that the guest touched.
+    virtual Ipa plain(Ipa touched) const { return touched; }
+    /// Answers an SMCCC call that KVM hands over. Errors end the run.
+    virtual Result<CallReply> call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) = 0;
+    /// Makes memory what the guest wants it to be; the vCPU then tries again. Errors end the run.
+    virtual Result<CallReply> memory_fault(std::size_t vcpu, const kvm::MemoryFaultExit& fault);
+    /// What KVM's refusal to go on means, one clause; empty where nothing is known about it.
+    virtual std::string explain(const kvm::FailedExit&) const { return {}; }
+    /// Adds what was counted about memory. From the loop.
+    virtual void add_counters(RunCounters& counters) const = 0;
+};
+
+/// A guest of an ordinary VM: rvmm writes its memory and answers some of its calls.
+class LoadedGuest : public GuestKind {
+  public:
     virtual unsigned ipa_bits() const = 0;
     virtual Memory& memory() = 0;
-    /// The address at which KVM must see a device that the board has at `plain`.
-    virtual Ipa registered(Ipa plain) const = 0;
-    /// The board's address for one that the guest touched.
-    virtual Ipa plain(Ipa touched) const = 0;
+    /// Bits that KVM must see in the addresses of the board's devices.
+    virtual std::uint64_t alias() const { return 0; }
     /// The SMCCC calls that are answered here and not by KVM.
     virtual std::span<const kvm::SmcccRange> forwarded() const = 0;
-    /// Answers one of them. Errors end the run.
-    virtual Result<CallReply> call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) = 0;
-    /// Adds what was counted about memory.
-    virtual void add_counters(RunCounters& counters) const = 0;
 };
 
 }  // namespace rvmm::vmm

@@ -15,6 +15,12 @@ constexpr std::uint64_t kMaxStatus = static_cast<std::uint64_t>(ExitCode::kGuest
 
 }  // namespace
 
+std::span<const kvm::SmcccRange> host_call_ranges() {
+    static constexpr std::array<kvm::SmcccRange, 1> kRanges = {
+        {{kHostCallVersion, kHostCallCount}}};
+    return kRanges;
+}
+
 std::uint64_t HostCalls::print(std::uint64_t address, std::uint64_t length) {
     if (length > kMaxPrint) return kInvalidArgument;
     std::array<std::byte, kMaxPrint> text;

@@ -16,6 +16,9 @@ inline constexpr std::uint32_t kHostCallReady = 0xC600'5202;
 inline constexpr std::uint32_t kHostCallExit = 0xC600'5203;
 inline constexpr std::uint32_t kHostCallCount = 0x10;  // ids reserved from kHostCallVersion on
 
+/// What KVM is to hand over where it answers everything else itself.
+std::span<const kvm::SmcccRange> host_call_ranges();
+
 class HostCalls {
   public:
     /// Both outlive it.

@@ -1,16 +1,17 @@
 #include "vmm/hosts/host_facts.hpp"
 
+#include <algorithm>
+
 #include "vmm/hosts/smc_probe.hpp"
 #include "vmm/kvm/vm.hpp"
 #include "vmm/lab/lab_config.hpp"
 
 namespace rvmm::vmm {
+
+using realm::HostKind;
+
 namespace {
 
-// KVM_CREATE_VM types of realms: bit 30 from series v14 on, 1 in bits 11:8 on v12 and v13.
-constexpr std::uint64_t kRealmTypeV14 = std::uint64_t{1} << 30;
-constexpr std::uint64_t kRealmTypeV12 = 0x100;
-constexpr std::uint64_t kProbeIpaBits = 40;
 constexpr unsigned long kCapGuestMemfd = 234;
 
 std::string_view machine_architecture() {
@@ -30,44 +31,65 @@ constexpr bool kIsArm64 =
     false;
 #endif
 
-std::optional<Obstacle> probe_realms(const kvm::System& system) {
-    const bool has_type = system.probe_vm_type(kRealmTypeV14 | kProbeIpaBits) == 0 ||
-                          system.probe_vm_type(kRealmTypeV12 | kProbeIpaBits) == 0;
-    if (!has_type)
-        return Obstacle{"this kernel's KVM makes no realms",
-                        "boot a kernel with Arm CCA support on a CPU with RME"};
-    return Obstacle{
-        "this kernel's KVM makes realms, but this version of rvmm cannot launch them yet",
-        "use --emulate, or a later rvmm"};
+const Obstacle kNotLookedFor = {"that was not looked for", "name the host: --host"};
+
+Obstacle obstacle_of(const Error& error) {
+    return {error.message(), error.advice()};
 }
 
-void look_at_kvm(kvm::Driver& driver, HostFacts& facts) {
+void look_for_realms(const kvm::System& system, const Looking& looking, HostFacts& facts) {
+    auto vm = cca::probe_realms(system, looking.ipa_bits);
+    if (!vm) {
+        facts.cca = obstacle_of(vm.error());
+        return;
+    }
+    facts.cca.reset();
+    if (looking.details)
+        facts.realm_host = cca::report_on(system, *std::move(vm));
+    else
+        facts.realm_vm = std::make_shared<cca::RealmVm>(*std::move(vm));
+}
+
+void look_at_kvm(kvm::Driver& driver, const Looking& looking, HostFacts& facts) {
     const auto system = kvm::System::open(driver);
     if (!system) {
-        const Obstacle none = {system.error().message(), system.error().advice()};
-        facts.local_kvm = facts.smc = facts.cca = none;
+        facts.local_kvm = facts.smc = facts.cca = obstacle_of(system.error());
         return;
     }
     facts.max_ipa_bits = system->max_ipa_bits();
     facts.guest_memfd = system->capability(kCapGuestMemfd) != 0;
-    facts.smc = probe_smc(*system);
-    facts.cca = probe_realms(*system);
+    facts.page_size = driver.page_size();
+    facts.smc = facts.cca = kNotLookedFor;
+    if (looking.realms) look_for_realms(*system, looking, facts);
+    const bool has_realms = !facts.cca;
+    if (looking.smc && !has_realms) facts.smc = probe_smc(*system);
 }
 
 }  // namespace
 
-HostFacts find_host_facts(kvm::Driver& driver) {
+Looking looking_for(const realm::RealmSpec& spec, const HostWishes& wishes) {
+    if (!spec.realm) return {.realms = false, .smc = false};
+    const auto may_be = [&](HostKind kind) {
+        if (wishes.host) return *wishes.host == kind;
+        return std::ranges::find(spec.host.allow, kind) != spec.host.allow.end();
+    };
+    return {.realms = may_be(HostKind::kCca),
+            .smc = may_be(HostKind::kEmulated) || (wishes.emulate && !wishes.host),
+            .ipa_bits = spec.realm->ipa_bits};
+}
+
+HostFacts find_host_facts(kvm::Driver& driver, const Looking& looking) {
     HostFacts facts;
     facts.is_arm64 = kIsArm64;
     if (kIsArm64) {
-        look_at_kvm(driver, facts);
+        look_at_kvm(driver, looking, facts);
     } else {
         const Obstacle foreign = {fmt::format("it is {}, not arm64", machine_architecture()),
                                   "use the lab: --host lab"};
         facts.local_kvm = facts.smc = facts.cca = foreign;
     }
     if (const auto config = lab::LabConfig::find(); !config)
-        facts.lab = Obstacle{config.error().message(), config.error().advice()};
+        facts.lab = obstacle_of(config.error());
     return facts;
 }
 

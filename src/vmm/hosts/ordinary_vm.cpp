@@ -1,7 +1,5 @@
 #include "vmm/hosts/ordinary_vm.hpp"
 
-#include <array>
-
 namespace rvmm::vmm {
 
 Result<std::unique_ptr<OrdinaryVm>> OrdinaryVm::create(const realm::LaunchPlan& plan,
@@ -11,9 +9,7 @@ Result<std::unique_ptr<OrdinaryVm>> OrdinaryVm::create(const realm::LaunchPlan& 
 }
 
 std::span<const kvm::SmcccRange> OrdinaryVm::forwarded() const {
-    static constexpr std::array<kvm::SmcccRange, 1> kRanges = {
-        {{kHostCallVersion, kHostCallCount}}};
-    return kRanges;
+    return host_call_ranges();
 }
 
 Result<CallReply> OrdinaryVm::call(std::size_t, rmi::SmcRegisters& registers, bool) {

@@ -8,7 +8,7 @@
 
 namespace rvmm::vmm {
 
-class OrdinaryVm final : public GuestKind {
+class OrdinaryVm final : public LoadedGuest {
   public:
     /// `console` outlives it.
     static Result<std::unique_ptr<OrdinaryVm>> create(const realm::LaunchPlan& plan,
@@ -16,8 +16,6 @@ class OrdinaryVm final : public GuestKind {
 
     unsigned ipa_bits() const override { return 40; }
     Memory& memory() override { return *memory_; }
-    Ipa registered(Ipa plain) const override { return plain; }
-    Ipa plain(Ipa touched) const override { return touched; }
     std::span<const kvm::SmcccRange> forwarded() const override;
     Result<CallReply> call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) override;
     void add_counters(RunCounters&) const override {}

@@ -32,7 +32,7 @@ Result<bool> run_program(const kvm::System& system) {
     RVMM_CHECK(vm.add_memory(0, *IpaRange::make(Ipa{0}, kPageSize4K), page.data()));
     RVMM_CHECK(vm.forward_smccc({kHostCallVersion, kHostCallCount}));
     RVMM_TRY(auto vcpu, vm.create_vcpu(0));
-    RVMM_CHECK(vcpu.init(false));
+    RVMM_CHECK(vcpu.init({}));
     RVMM_CHECK(vcpu.set_pc(0));
 
     std::promise<bool> answer;

@@ -28,6 +28,7 @@ struct SystemEventExit {
     Kind kind;
     std::uint32_t type;  // KVM_SYSTEM_EVENT_*
 };
+/// A realm's page or range is wanted in another state than it has.
 struct MemoryFaultExit {
     std::uint64_t flags;
     Ipa address;
@@ -35,6 +36,8 @@ struct MemoryFaultExit {
 };
 /// A signal or immediate_exit: look at the mailbox and enter again.
 struct InterruptedExit {};
+/// The realm has ended while another vCPU was told why: this one has nothing left to do.
+struct ShutdownExit {};
 /// The kernel says that this vCPU cannot go on.
 struct FailedExit {
     std::uint32_t reason;  // KVM_EXIT_*
@@ -43,6 +46,6 @@ struct FailedExit {
 };
 
 using Exit = std::variant<MmioExit, HypercallExit, SystemEventExit, MemoryFaultExit,
-                          InterruptedExit, FailedExit>;
+                          InterruptedExit, ShutdownExit, FailedExit>;
 
 }  // namespace rvmm::vmm::kvm

@@ -6,6 +6,7 @@
 
 #include <linux/kvm.h>
 
+#include "vmm/kvm/realm_abi.hpp"
 #include "vmm/kvm/vm.hpp"
 
 namespace rvmm::vmm::kvm {
@@ -25,7 +26,7 @@ constexpr std::uint64_t id_register(unsigned crm, unsigned op2) {
            (op2 << KVM_REG_ARM64_SYSREG_OP2_SHIFT);
 }
 constexpr std::uint64_t kMpidrId = id_register(0, 5);
-constexpr std::uint64_t kDfr0Id = id_register(5, 0);
+static_assert(id_register(5, 0) == abi::kRegIdAa64dfr0);
 constexpr std::uint64_t kAffinityMask = 0xff'00ff'ffffULL;
 
 kvm_run* run_area(const Mapping& mapping) {
@@ -54,6 +55,10 @@ MmioExit mmio_exit(const kvm_run& run) {
     return exit;
 }
 
+MemoryFaultExit memory_fault(const kvm_run& run) {
+    return {run.memory_fault.flags, Ipa{run.memory_fault.gpa}, run.memory_fault.size};
+}
+
 Exit decode(const kvm_run& run) {
     switch (run.exit_reason) {
         case KVM_EXIT_MMIO:
@@ -65,6 +70,8 @@ Exit decode(const kvm_run& run) {
             return SystemEventExit{kind_of(run.system_event.type), run.system_event.type};
         case KVM_EXIT_INTR:
             return InterruptedExit{};
+        case KVM_EXIT_SHUTDOWN:
+            return ShutdownExit{};
         case KVM_EXIT_FAIL_ENTRY:
             return FailedExit{run.exit_reason, run.fail_entry.hardware_entry_failure_reason, 0};
         case KVM_EXIT_INTERNAL_ERROR:
@@ -76,31 +83,44 @@ Exit decode(const kvm_run& run) {
 
 }  // namespace
 
-Result<> Vcpu::init(bool powered_off) {
+long Vcpu::try_init(const VcpuFeatures& features) {
     kvm_vcpu_init init = {};
     init.target = target_;
-    init.features[0] = 1U << KVM_ARM_VCPU_PSCI_0_2;
-    if (powered_off) init.features[0] |= 1U << KVM_ARM_VCPU_POWER_OFF;
-    const long rc =
-        driver_->ioctl(fd_.get(), KVM_ARM_VCPU_INIT, reinterpret_cast<std::uintptr_t>(&init));
-    if (rc < 0)
+    const auto add = [&](bool wanted, unsigned bit) {
+        if (wanted) init.features[0] |= 1U << bit;
+    };
+    add(true, abi::kVcpuPsci02);
+    add(features.powered_off, abi::kVcpuPowerOff);
+    add(features.sve, abi::kVcpuSve);
+    add(features.pmu, abi::kVcpuPmuV3);
+    add(features.rec.has_value(), features.rec.value_or(0));
+    return call(KVM_ARM_VCPU_INIT, &init);
+}
+
+Result<> Vcpu::init(const VcpuFeatures& features) {
+    if (const long rc = try_init(features); rc < 0)
         return fail_errno(Stage::kLaunch, static_cast<int>(-rc), "cannot initialise vCPU {}",
                           index_);
     return {};
 }
 
-Result<> Vcpu::set_register(std::uint64_t id, std::uint64_t value, std::string_view name) {
+long Vcpu::finalize(unsigned feature) {
+    int bit = static_cast<int>(feature);
+    return call(KVM_ARM_VCPU_FINALIZE, &bit);
+}
+
+template <class Value>
+Result<> Vcpu::set_register(std::uint64_t id, Value value, std::string_view name) {
     kvm_one_reg reg = {id, reinterpret_cast<std::uintptr_t>(&value)};
-    const long rc =
-        driver_->ioctl(fd_.get(), KVM_SET_ONE_REG, reinterpret_cast<std::uintptr_t>(&reg));
-    if (rc < 0)
+    if (const long rc = call(KVM_SET_ONE_REG, &reg); rc < 0)
         return fail_errno(Stage::kLaunch, static_cast<int>(-rc), "cannot set {} of vCPU {}", name,
                           index_);
     return {};
 }
 
-Result<std::uint64_t> Vcpu::get_register(std::uint64_t id, std::string_view name) const {
-    std::uint64_t value = 0;
+template <class Value>
+Result<Value> Vcpu::get_register(std::uint64_t id, std::string_view name) const {
+    Value value = {};
     kvm_one_reg reg = {id, reinterpret_cast<std::uintptr_t>(&value)};
     const long rc =
         driver_->ioctl(fd_.get(), KVM_GET_ONE_REG, reinterpret_cast<std::uintptr_t>(&reg));
@@ -128,7 +148,42 @@ Result<std::uint64_t> Vcpu::mpidr() const {
 }
 
 Result<std::uint64_t> Vcpu::id_aa64dfr0() const {
-    return get_register(kDfr0Id, "ID_AA64DFR0_EL1");
+    return get_register(abi::kRegIdAa64dfr0, "ID_AA64DFR0_EL1");
+}
+
+Result<> Vcpu::set_id_aa64dfr0(std::uint64_t value) {
+    return set_register(abi::kRegIdAa64dfr0, value, "ID_AA64DFR0_EL1");
+}
+
+Result<std::uint64_t> Vcpu::pmcr() const {
+    return get_register(abi::kRegPmcr, "PMCR_EL0");
+}
+
+Result<> Vcpu::set_pmcr(std::uint64_t value) {
+    return set_register(abi::kRegPmcr, value, "PMCR_EL0");
+}
+
+Result<Vcpu::SveLengths> Vcpu::sve_lengths() const {
+    return get_register<SveLengths>(abi::kRegSveVls, "the SVE vector lengths");
+}
+
+Result<> Vcpu::set_sve_lengths(const SveLengths& lengths) {
+    return set_register(abi::kRegSveVls, lengths, "the SVE vector lengths");
+}
+
+Result<> Vcpu::init_pmu(std::uint32_t interrupt) {
+    kvm_device_attr attr = {};
+    attr.group = KVM_ARM_VCPU_PMU_V3_CTRL;
+    attr.attr = KVM_ARM_VCPU_PMU_V3_IRQ;
+    attr.addr = reinterpret_cast<std::uintptr_t>(&interrupt);
+    long rc = call(KVM_SET_DEVICE_ATTR, &attr);
+    attr.attr = KVM_ARM_VCPU_PMU_V3_INIT;
+    attr.addr = 0;
+    if (rc == 0) rc = call(KVM_SET_DEVICE_ATTR, &attr);
+    if (rc < 0)
+        return fail_errno(Stage::kLaunch, static_cast<int>(-rc), "cannot set up the PMU of vCPU {}",
+                          index_);
+    return {};
 }
 
 Result<> Vcpu::power_off() {
@@ -141,14 +196,25 @@ Result<> Vcpu::power_off() {
 }
 
 Exit Vcpu::run() {
-    const kvm_run& run = *run_area(run_);
+    kvm_run& run = *run_area(run_);
     const long rc = driver_->ioctl(fd_.get(), KVM_RUN, 0);
     if (rc == -EINTR || rc == -EAGAIN) return InterruptedExit{};
-    if (rc == -EFAULT && run.exit_reason == KVM_EXIT_MEMORY_FAULT)
-        return MemoryFaultExit{run.memory_fault.flags, Ipa{run.memory_fault.gpa},
-                               run.memory_fault.size};
+    if (run.exit_reason == KVM_EXIT_MEMORY_FAULT) {
+        const MemoryFaultExit fault = memory_fault(run);
+        // Some errors leave the field as it was: it must not say MEMORY_FAULT a second time. Other
+        // reasons stay: KVM completes an MMIO only while the field still says MMIO.
+        run.exit_reason = KVM_EXIT_UNKNOWN;
+        return fault;
+    }
     if (rc < 0) return FailedExit{run.exit_reason, 0, static_cast<int>(-rc)};
     return decode(run);
+}
+
+int Vcpu::prepare_to_run() {
+    request_exit();
+    const long rc = driver_->ioctl(fd_.get(), KVM_RUN, 0);
+    clear_exit_request();
+    return rc == -EINTR ? 0 : static_cast<int>(rc < 0 ? -rc : EPROTO);
 }
 
 void Vcpu::finish_mmio_read(const std::array<std::byte, 8>& data, std::size_t length) {

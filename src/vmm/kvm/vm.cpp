@@ -53,11 +53,14 @@ Result<Vm> System::create_vm(unsigned ipa_bits) const {
     return Vm(*driver_, UniqueFd(static_cast<int>(fd)), run_size_);
 }
 
-int System::probe_vm_type(std::uint64_t type) const {
+std::expected<Vm, int> System::try_create_vm(std::uint64_t type) const {
     const long fd = driver_->ioctl(fd_.get(), KVM_CREATE_VM, type);
-    if (fd < 0) return static_cast<int>(-fd);
-    const UniqueFd close_it(static_cast<int>(fd));
-    return 0;
+    if (fd < 0) return std::unexpected(static_cast<int>(-fd));
+    return Vm(*driver_, UniqueFd(static_cast<int>(fd)), run_size_);
+}
+
+long Vm::capability(unsigned long number) const {
+    return std::max(0L, driver_->ioctl(fd_.get(), KVM_CHECK_EXTENSION, number));
 }
 
 Result<> Vm::add_memory(std::uint32_t slot, IpaRange range, void* host) {

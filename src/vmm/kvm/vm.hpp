@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 
@@ -31,8 +32,8 @@ class System {
 
     /// KVM_CREATE_VM for an ordinary VM of `ipa_bits` (32 to max_ipa_bits()).
     Result<Vm> create_vm(unsigned ipa_bits) const;
-    /// KVM_CREATE_VM with this type, to see whether the kernel knows it: 0, or the errno.
-    int probe_vm_type(std::uint64_t type) const;
+    /// KVM_CREATE_VM with this type as it is. The VM, or the errno.
+    std::expected<Vm, int> try_create_vm(std::uint64_t type) const;
 
     Driver& driver() const { return *driver_; }
 
@@ -44,13 +45,25 @@ class System {
     std::size_t run_size_;
 };
 
+/// What KVM_ARM_VCPU_INIT is told beyond PSCI 0.2, which every vCPU has.
+struct VcpuFeatures {
+    bool powered_off = false;
+    bool sve = false;
+    bool pmu = false;
+    std::optional<unsigned> rec = {};  // the bit that makes it a REC, where the revision has one
+};
+
 /// Used by its own thread only, except kick().
 class Vcpu {
   public:
     std::uint32_t index() const { return index_; }
 
     /// KVM_ARM_VCPU_INIT: resets it. A vCPU that starts powered off waits inside run() for PSCI.
-    Result<> init(bool powered_off);
+    Result<> init(const VcpuFeatures& features);
+    /// The same, but what the kernel answers: 0, or -errno.
+    long try_init(const VcpuFeatures& features);
+    /// KVM_ARM_VCPU_FINALIZE of a feature bit. 0, or -errno.
+    long finalize(unsigned feature);
     Result<> set_x(unsigned number, std::uint64_t value);
     Result<std::uint64_t> x(unsigned number) const;
     Result<> set_pc(std::uint64_t value);
@@ -58,11 +71,30 @@ class Vcpu {
     Result<std::uint64_t> mpidr() const;
     /// ID_AA64DFR0_EL1 as the guest sees it.
     Result<std::uint64_t> id_aa64dfr0() const;
+    Result<> set_id_aa64dfr0(std::uint64_t value);
+    /// PMCR_EL0: bits 15:11 are the number of counters.
+    Result<std::uint64_t> pmcr() const;
+    Result<> set_pmcr(std::uint64_t value);
+    /// The SVE vector lengths of a vCPU that has SVE and is not finalised: bit VQ - 1 of 512, where
+    /// VQ is the length in units of 128 bits.
+    using SveLengths = std::array<std::uint64_t, 8>;
+    Result<SveLengths> sve_lengths() const;
+    Result<> set_sve_lengths(const SveLengths& lengths);
+    /// The PMU's interrupt (an INTID of a PPI), and its initialisation. After the GIC is made.
+    Result<> init_pmu(std::uint32_t interrupt);
     /// KVM_SET_MP_STATE(STOPPED): the next run() waits for PSCI CPU_ON.
     Result<> power_off();
 
     /// KVM_RUN, once.
     Exit run();
+    /// KVM_RUN that ends before the guest is entered: what the kernel does at a VM's first run is
+    /// done by it. 0, or the errno; exits are not decoded.
+    int prepare_to_run();
+    /// Any vCPU ioctl that has no function here. Its result, or -errno.
+    template <class Record>
+    long call(unsigned long request, Record* record) {
+        return driver_->ioctl(fd_.get(), request, reinterpret_cast<std::uintptr_t>(record));
+    }
     /// The data of the read that the last MmioExit asked for.
     void finish_mmio_read(const std::array<std::byte, 8>& data, std::size_t length);
 
@@ -80,8 +112,11 @@ class Vcpu {
           run_(std::move(run)),
           index_(index),
           target_(target) {}
-    Result<> set_register(std::uint64_t id, std::uint64_t value, std::string_view name);
-    Result<std::uint64_t> get_register(std::uint64_t id, std::string_view name) const;
+    /// `value` is an unsigned integer or an array of them, as large as the id says.
+    template <class Value>
+    Result<> set_register(std::uint64_t id, Value value, std::string_view name);
+    template <class Value = std::uint64_t>
+    Result<Value> get_register(std::uint64_t id, std::string_view name) const;
 
     Driver* driver_;
     UniqueFd fd_;
@@ -115,6 +150,14 @@ class Vm {
     Result<> forward_smccc(SmcccRange range);
     /// Sets the level of shared peripheral interrupt `spi` (0 is INTID 32). Any thread.
     Result<> set_spi(std::uint32_t spi, bool level);
+    /// KVM_CHECK_EXTENSION on the VM: 0 where the kernel does not know it.
+    long capability(unsigned long number) const;
+    /// Any VM ioctl that has no function here. Its result, or -errno.
+    template <class Record>
+    long call(unsigned long request, Record* record) const {
+        return driver_->ioctl(fd_.get(), request, reinterpret_cast<std::uintptr_t>(record));
+    }
+    Driver& driver() const { return *driver_; }
 
   private:
     friend class System;

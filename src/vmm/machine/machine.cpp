@@ -10,7 +10,8 @@
 namespace rvmm::vmm {
 namespace {
 
-constexpr std::uint32_t kPrivateInterrupts = 32;  // SGIs and PPIs
+// A vCPU was told that the realm has ended: how long another one may take to say why.
+constexpr auto kEndGrace = std::chrono::seconds(2);
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -23,69 +24,24 @@ double milliseconds(std::chrono::steady_clock::duration d) {
 
 }  // namespace
 
-Machine::Machine(kvm::Vm vm, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console)
-    : vm_(std::move(vm)), guest_(guest), loop_(loop), console_(console) {}
+Machine::Machine(BuiltVm built, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console)
+    : vm_(std::move(built.vm)), guest_(guest), loop_(loop), console_(console), grace_(loop) {
+    for (kvm::Vcpu& vcpu : built.vcpus)
+        threads_.push_back(std::make_unique<VcpuThread>(
+            std::move(vcpu),
+            [this](kvm::Vcpu& self, const kvm::Exit& exit) { return serve(self, exit); }));
+}
 
 Machine::~Machine() {
     stop_vcpus();
 }
 
-Result<std::unique_ptr<Machine>> Machine::create(const realm::LaunchPlan& plan,
-                                                 const kvm::System& system, GuestKind& guest,
-                                                 asio::io_context& loop, ConsoleOutput& console) {
-    RVMM_TRY(auto vm, system.create_vm(guest.ipa_bits()));
-    std::unique_ptr<Machine> machine(new Machine(std::move(vm), guest, loop, console));
-    std::uint32_t number = 0;
-    for (const MemorySlot& slot : guest.memory().slots())
-        RVMM_CHECK(machine->vm_.add_memory(number++, slot.range, slot.host));
-    RVMM_CHECK(machine->populate(plan));
-    guest.memory().seal();
-    RVMM_CHECK(machine->create_gic(plan.board()));
-    for (const kvm::SmcccRange range : guest.forwarded())
-        RVMM_CHECK(machine->vm_.forward_smccc(range));
-    RVMM_CHECK(machine->create_devices(plan.board()));
+Result<std::unique_ptr<Machine>> Machine::create(const realm::Board& board, BuiltVm built,
+                                                 GuestKind& guest, asio::io_context& loop,
+                                                 ConsoleOutput& console) {
+    std::unique_ptr<Machine> machine(new Machine(std::move(built), guest, loop, console));
+    RVMM_CHECK(machine->create_devices(board));
     return machine;
-}
-
-Result<> Machine::populate(const realm::LaunchPlan& plan) {
-    for (const realm::PlanStep& step : plan.steps()) {
-        if (const auto* populate = std::get_if<realm::PopulateStep>(&step)) {
-            const realm::Blob& blob = plan.layout().blobs[populate->blob];
-            RVMM_CHECK(guest_.memory().load(blob.base, blob.bytes()));
-        } else if (const auto* rec = std::get_if<realm::CreateRecStep>(&step)) {
-            RVMM_CHECK(create_vcpu(*rec));
-        }
-        // Activation and the RIPAS of RAM belong to the software RMM, which starts active with
-        // all of RAM; an ordinary VM has neither.
-    }
-    return {};
-}
-
-Result<> Machine::create_vcpu(const realm::CreateRecStep& step) {
-    RVMM_TRY(auto vcpu, vm_.create_vcpu(step.index));
-    RVMM_CHECK(vcpu.init(!step.runnable));
-    RVMM_TRY(const std::uint64_t mpidr, vcpu.mpidr());
-    if (mpidr != step.mpidr)
-        return fail(Stage::kInternal, "KVM gave vCPU {} MPIDR {:#x}, the device tree says {:#x}",
-                    step.index, mpidr, step.mpidr);
-    if (step.runnable) {
-        for (unsigned i = 0; i < step.gprs.size(); ++i) RVMM_CHECK(vcpu.set_x(i, step.gprs[i]));
-        RVMM_CHECK(vcpu.set_pc(step.pc));
-    }
-    threads_.push_back(std::make_unique<VcpuThread>(
-        std::move(vcpu),
-        [this](kvm::Vcpu& self, const kvm::Exit& exit) { return serve(self, exit); }));
-    return {};
-}
-
-Result<> Machine::create_gic(const realm::Board& board) {
-    kvm::GicAddresses addresses = {};
-    addresses.distributor = guest_.registered(board.gic.distributor.base());
-    addresses.redistributors = guest_.registered(board.gic.redistributors.base());
-    addresses.redistributor_count = static_cast<std::uint32_t>(board.cpus.size());
-    addresses.its = guest_.registered(board.gic.its.base());
-    addresses.interrupt_count = kPrivateInterrupts + board.spi_count;
-    return vm_.create_gic(addresses);
 }
 
 Result<> Machine::create_devices(const realm::Board& board) {
@@ -98,7 +54,7 @@ Result<> Machine::create_device(const realm::DeviceBoard& device) {
         case realm::DeviceBoard::Kind::kUart16550:
             serial_ = std::make_shared<devices::Serial16550>(
                 console_, [this, spi = device.spi](bool level) {
-                    if (auto set = vm_.set_spi(spi, level); !set)
+                    if (auto set = vm_->set_spi(spi, level); !set)
                         end_from_vcpu(std::unexpected(std::move(set).error()));
                 });
             console_.set_drained([this] { serial_->output_drained(); });
@@ -136,6 +92,7 @@ Result<RunReport> Machine::run() {
     report.outcome = **ended_;
     report.counters.mmio_exits = counters_.mmio;
     report.counters.hypercall_exits = counters_.hypercalls;
+    report.counters.memory_fault_exits = counters_.memory_faults;
     report.counters.other_exits = counters_.other;
     report.counters.unclaimed_mmio = counters_.unclaimed;
     guest_.add_counters(report.counters);
@@ -161,37 +118,56 @@ bool Machine::end_from_vcpu(Result<RunOutcome> outcome) {
     return false;
 }
 
+bool Machine::panic(std::string detail) {
+    return end_from_vcpu(RunOutcome{RunOutcome::Kind::kPanic, 0, std::move(detail)});
+}
+
+std::string Machine::describe(const kvm::Vcpu& vcpu, const kvm::FailedExit& failed) const {
+    std::string text = fmt::format("vCPU {} cannot go on: KVM exit {}, detail {:#x}, errno {}",
+                                   vcpu.index(), failed.reason, failed.detail, failed.error_number);
+    if (const std::string why = guest_.explain(failed); !why.empty()) text += " (" + why + ")";
+    return text;
+}
+
 bool Machine::serve(kvm::Vcpu& vcpu, const kvm::Exit& exit) {
-    const auto panic = [this](std::string detail) {
-        return end_from_vcpu(RunOutcome{RunOutcome::Kind::kPanic, 0, std::move(detail)});
-    };
     return std::visit(
         Overloaded{
             [&](const kvm::MmioExit& mmio) { return serve_mmio(vcpu, mmio); },
             [&](const kvm::HypercallExit& call) { return serve_call(vcpu, call); },
-            [&](const kvm::SystemEventExit& event) {
-                ++counters_.other;
-                switch (event.kind) {
-                    case kvm::SystemEventExit::Kind::kShutdown:
-                        return end_from_vcpu(RunOutcome{RunOutcome::Kind::kShutdown, 0, {}});
-                    case kvm::SystemEventExit::Kind::kReset:
-                        return end_from_vcpu(RunOutcome{RunOutcome::Kind::kReset, 0, {}});
-                    default:
-                        return panic(fmt::format("system event {}", event.type));
-                }
-            },
+            [&](const kvm::SystemEventExit& event) { return serve_event(event); },
             [&](const kvm::MemoryFaultExit& fault) {
-                return panic(fmt::format("memory fault at {:#x} ({} bytes, flags {:#x})",
-                                         fault.address.value, fault.size, fault.flags));
+                ++counters_.memory_faults;
+                return finish_call(vcpu, guest_.memory_fault(vcpu.index(), fault));
             },
             [&](const kvm::InterruptedExit&) { return true; },
-            [&](const kvm::FailedExit& failed) {
-                return panic(
-                    fmt::format("vCPU {} cannot go on: KVM exit {}, detail {:#x}, errno {}",
-                                vcpu.index(), failed.reason, failed.detail, failed.error_number));
+            [&](const kvm::ShutdownExit&) {
+                asio::post(loop_, [this] { expect_end(); });
+                return false;
             },
+            [&](const kvm::FailedExit& failed) { return panic(describe(vcpu, failed)); },
         },
         exit);
+}
+
+void Machine::expect_end() {
+    grace_.expires_after(kEndGrace);
+    grace_.async_wait([this](const asio::error_code& error) {
+        if (!error)
+            end({RunOutcome::Kind::kPanic, 0,
+                 "KVM says that the guest has shut down, but no vCPU did it"});
+    });
+}
+
+bool Machine::serve_event(const kvm::SystemEventExit& event) {
+    ++counters_.other;
+    switch (event.kind) {
+        case kvm::SystemEventExit::Kind::kShutdown:
+            return end_from_vcpu(RunOutcome{RunOutcome::Kind::kShutdown, 0, {}});
+        case kvm::SystemEventExit::Kind::kReset:
+            return end_from_vcpu(RunOutcome{RunOutcome::Kind::kReset, 0, {}});
+        default:
+            return panic(fmt::format("system event {}", event.type));
+    }
 }
 
 bool Machine::serve_mmio(kvm::Vcpu& vcpu, const kvm::MmioExit& exit) {
@@ -252,7 +228,7 @@ bool Machine::finish_call(kvm::Vcpu& vcpu, Result<CallReply> reply) {
 void Machine::start_cpu(const StartCpu& request) {
     // Only the target's own thread may touch its registers.
     threads_[request.target]->post([this, request](kvm::Vcpu& vcpu) {
-        Result<> done = vcpu.init(false);
+        Result<> done = vcpu.init({});
         if (done) done = vcpu.set_x(0, request.context);
         if (done) done = vcpu.set_pc(request.entry.value);
         return done ? true : end_from_vcpu(std::unexpected(std::move(done).error()));

@@ -8,6 +8,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
 
 #include "devices/device.hpp"
 #include "devices/serial16550.hpp"
@@ -15,6 +16,7 @@
 #include "vmm/console/console.hpp"
 #include "vmm/hosts/guest_kind.hpp"
 #include "vmm/kvm/vm.hpp"
+#include "vmm/machine/built_vm.hpp"
 #include "vmm/machine/outcome.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
 
@@ -22,11 +24,11 @@ namespace rvmm::vmm {
 
 class Machine {
   public:
-    /// Builds everything that `plan` says, in its order; nothing runs yet. `guest`, `loop` and
+    /// Makes the board's devices and a thread for each vCPU; nothing runs yet. `guest`, `loop` and
     /// `console` outlive the machine.
-    static Result<std::unique_ptr<Machine>> create(const realm::LaunchPlan& plan,
-                                                   const kvm::System& system, GuestKind& guest,
-                                                   asio::io_context& loop, ConsoleOutput& console);
+    static Result<std::unique_ptr<Machine>> create(const realm::Board& board, BuiltVm built,
+                                                   GuestKind& guest, asio::io_context& loop,
+                                                   ConsoleOutput& console);
     ~Machine();
 
     /// Bytes that a person typed; returns how many the guest's UART took. From the loop.
@@ -43,22 +45,23 @@ class Machine {
     kvm::Vcpu& first_vcpu() { return threads_.front()->vcpu(); }
 
   private:
-    Machine(kvm::Vm vm, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console);
-    Result<> populate(const realm::LaunchPlan& plan);
-    Result<> create_vcpu(const realm::CreateRecStep& step);
-    Result<> create_gic(const realm::Board& board);
+    Machine(BuiltVm built, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console);
     Result<> create_devices(const realm::Board& board);
     Result<> create_device(const realm::DeviceBoard& device);
     void start_cpu(const StartCpu& request);
     bool serve(kvm::Vcpu& vcpu, const kvm::Exit& exit);
     bool serve_mmio(kvm::Vcpu& vcpu, const kvm::MmioExit& exit);
     bool serve_call(kvm::Vcpu& vcpu, const kvm::HypercallExit& exit);
+    bool serve_event(const kvm::SystemEventExit& event);
     bool finish_call(kvm::Vcpu& vcpu, Result<CallReply> reply);
+    bool panic(std::string detail);
+    std::string describe(const kvm::Vcpu& vcpu, const kvm::FailedExit& failed) const;
+    void expect_end();
     bool end_from_vcpu(Result<RunOutcome> outcome);
     void stop_vcpus();
 
     // The order matters: what threads use goes after they are joined.
-    kvm::Vm vm_;
+    std::unique_ptr<kvm::Vm> vm_;
     GuestKind& guest_;
     asio::io_context& loop_;
     ConsoleOutput& console_;
@@ -67,9 +70,11 @@ class Machine {
     std::optional<Result<RunOutcome>> ended_;
     std::chrono::steady_clock::time_point started_;
     std::optional<std::chrono::steady_clock::time_point> ready_;
+    asio::steady_timer grace_;
     struct AtomicCounters {
         std::atomic<std::uint64_t> mmio{0};
         std::atomic<std::uint64_t> hypercalls{0};
+        std::atomic<std::uint64_t> memory_faults{0};
         std::atomic<std::uint64_t> other{0};
         std::atomic<std::uint64_t> unclaimed{0};
     } counters_;

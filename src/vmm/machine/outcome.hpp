@@ -30,6 +30,7 @@ std::string_view to_string(RunOutcome::Kind kind);
 struct RunCounters {
     std::uint64_t mmio_exits = 0;
     std::uint64_t hypercall_exits = 0;
+    std::uint64_t memory_fault_exits = 0;
     std::uint64_t other_exits = 0;
     std::uint64_t unclaimed_mmio = 0;
     std::uint64_t conversions = 0;

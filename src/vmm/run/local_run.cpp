@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "vmm/cca/cca_realm.hpp"
 #include "vmm/console/console.hpp"
 #include "vmm/hosts/emulated_realm.hpp"
 #include "vmm/hosts/ordinary_vm.hpp"
@@ -70,30 +71,60 @@ Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
     return report;
 }
 
+/// A guest and its VM, ready to run.
+struct Built {
+    std::unique_ptr<GuestKind> guest;
+    BuiltVm vm;
+    std::string revision = {};  // of KVM's realm interface
+};
+
+Result<Built> build_loaded(const realm::LaunchPlan& plan, const kvm::System& system,
+                           std::unique_ptr<LoadedGuest> guest) {
+    RVMM_CHECK(check_size(plan, system));
+    RVMM_TRY(auto vm, build_vm(plan, system, *guest));
+    return Built{std::move(guest), std::move(vm)};
+}
+
+Result<Built> launch_realm(const realm::LaunchPlan& plan, cca::RealmVm vm,
+                           devices::ByteSink& console) {
+    RVMM_TRY(auto populated, cca::PopulatedRealm::create(plan, std::move(vm)));
+    RVMM_TRY(auto running, std::move(populated).activate());
+    std::string revision = running.host().version;
+    auto guest =
+        std::make_unique<cca::CcaRealm>(std::move(running), plan.board().cpus.size(), console);
+    BuiltVm built = guest->take_vm();
+    return Built{std::move(guest), std::move(built), std::move(revision)};
+}
+
+Result<Built> build(const realm::LaunchPlan& plan, const RunRequest& request, LocalHost host,
+                    const kvm::System& system, devices::ByteSink& console) {
+    if (host.kind == RunsOn::kCca) return launch_realm(plan, std::move(*host.realm_vm), console);
+    if (host.kind == RunsOn::kEmulated) {
+        RVMM_TRY(auto guest, EmulatedRealm::create(plan, request.rim, console));
+        RVMM_TRY(auto built, build_loaded(plan, system, std::move(guest)));
+        RVMM_CHECK(warn_about_parameters(*plan.spec().realm, built.vm.vcpus.front()));
+        return built;
+    }
+    RVMM_TRY(auto guest, OrdinaryVm::create(plan, console));
+    return build_loaded(plan, system, std::move(guest));
+}
+
 }  // namespace
 
-Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request, RunsOn host,
-                              kvm::Driver& driver) {
+Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request,
+                              LocalHost host, kvm::Driver& driver) {
     RVMM_TRY(const auto system, kvm::System::open(driver));
-    RVMM_CHECK(check_size(plan, system));
     asio::io_context loop(1);
     ConsoleOutput console(loop, console_descriptor(plan, request));
-
     RunResult result;
-    result.host = host;
-    std::unique_ptr<GuestKind> guest;
-    if (host == RunsOn::kEmulated) {
-        RVMM_TRY(guest, EmulatedRealm::create(plan, request.rim, console));
-    } else {
-        RVMM_TRY(guest, OrdinaryVm::create(plan, console));
-    }
-    RVMM_TRY(const auto machine, Machine::create(plan, system, *guest, loop, console));
-    if (host == RunsOn::kEmulated)
-        RVMM_CHECK(warn_about_parameters(*plan.spec().realm, machine->first_vcpu()));
+    result.host = host.kind;
+    RVMM_TRY(auto built, build(plan, request, std::move(host), system, console));
+    RVMM_TRY(const auto machine,
+             Machine::create(plan.board(), std::move(built.vm), *built.guest, loop, console));
     RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));
     if (!report.outcome.detail.empty()) warn("the guest cannot go on: {}", report.outcome.detail);
     result.exit_code = report.outcome.exit_code();
-    result.report = make_report(plan, host, to_hex(request.rim), report);
+    result.report = make_report(plan, {result.host, built.revision}, to_hex(request.rim), report);
     return result;
 }
 

@@ -6,8 +6,12 @@
 
 namespace rvmm::vmm {
 
-/// `host` is kLocalVm or kEmulated.
-Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request, RunsOn host,
-                              kvm::Driver& driver);
+struct LocalHost {
+    RunsOn kind;                                  // kLocalVm, kEmulated or kCca
+    std::shared_ptr<cca::RealmVm> realm_vm = {};  // kCca: the VM to launch
+};
+
+Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request,
+                              LocalHost host, kvm::Driver& driver);
 
 }  // namespace rvmm::vmm

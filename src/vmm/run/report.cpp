@@ -6,12 +6,13 @@
 
 namespace rvmm::vmm {
 
-std::string make_report(const realm::LaunchPlan& plan, RunsOn host, const std::string& rim,
+std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const std::string& rim,
                         const RunReport& report) {
     nlohmann::ordered_json json;
     json["tool"] = fmt::format("rvmm {}", kVersion);
-    json["host"] = to_string(host);
-    json["emulated"] = host == RunsOn::kEmulated;
+    json["host"] = to_string(host.kind);
+    if (!host.revision.empty()) json["revision"] = host.revision;
+    json["emulated"] = host.kind == RunsOn::kEmulated;
     json["realm"] = plan.is_realm();
     if (plan.is_realm()) {
         json["profile"] = plan.profile()->name;
@@ -26,6 +27,7 @@ std::string make_report(const realm::LaunchPlan& plan, RunsOn host, const std::s
     const RunCounters& counters = report.counters;
     json["exits"] = {{"mmio", counters.mmio_exits},
                      {"calls", counters.hypercall_exits},
+                     {"memory_faults", counters.memory_fault_exits},
                      {"other", counters.other_exits},
                      {"unclaimed_mmio", counters.unclaimed_mmio}};
     json["memory"] = {{"conversions", counters.conversions},

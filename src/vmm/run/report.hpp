@@ -9,8 +9,13 @@
 
 namespace rvmm::vmm {
 
+struct RanOn {
+    RunsOn kind;
+    std::string revision = {};  // of KVM's realm interface; empty but for real realms
+};
+
 /// One line, keys in a fixed order. `rim` is hex, empty for an ordinary VM.
-std::string make_report(const realm::LaunchPlan& plan, RunsOn host, const std::string& rim,
+std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const std::string& rim,
                         const RunReport& report);
 
 }  // namespace rvmm::vmm

@@ -8,7 +8,8 @@ namespace rvmm::vmm {
 
 Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& request) {
     kvm::Driver& driver = kvm::real_driver();
-    RVMM_TRY(const RunsOn host, choose_host(plan.spec(), request.wishes, find_host_facts(driver)));
+    HostFacts facts = find_host_facts(driver, looking_for(plan.spec(), request.wishes));
+    RVMM_TRY(const RunsOn host, choose_host(plan.spec(), request.wishes, facts));
     const bool emulated = plan.is_realm() && host != RunsOn::kCca;
     if (emulated && !request.inside_lab)
         note("EMULATED realm{}: nothing protects it; for development and tests only",
@@ -16,11 +17,10 @@ Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& req
     switch (host) {
         case RunsOn::kLocalVm:
         case RunsOn::kEmulated:
-            return run_locally(plan, request, host, driver);
+        case RunsOn::kCca:
+            return run_locally(plan, request, {host, std::move(facts.realm_vm)}, driver);
         case RunsOn::kLab:
             return run_in_lab_host(plan, request);
-        case RunsOn::kCca:
-            break;
     }
     return fail(Stage::kInternal, "no launcher for host {}", to_string(host));
 }

@@ -1,0 +1,67 @@
+#include "vmm/machine/built_vm.hpp"
+
+namespace rvmm::vmm {
+namespace {
+
+constexpr std::uint32_t kPrivateInterrupts = 32;  // SGIs and PPIs
+
+Result<kvm::Vcpu> create_vcpu(kvm::Vm& vm, const realm::CreateRecStep& step) {
+    RVMM_TRY(auto vcpu, vm.create_vcpu(step.index));
+    RVMM_CHECK(vcpu.init({.powered_off = !step.runnable}));
+    RVMM_CHECK(check_mpidr(vcpu, step));
+    if (step.runnable) RVMM_CHECK(set_entry(vcpu, step));
+    return vcpu;
+}
+
+}  // namespace
+
+Result<> check_mpidr(const kvm::Vcpu& vcpu, const realm::CreateRecStep& step) {
+    RVMM_TRY(const std::uint64_t mpidr, vcpu.mpidr());
+    if (mpidr != step.mpidr)
+        return fail(Stage::kInternal, "KVM gave vCPU {} MPIDR {:#x}, the device tree says {:#x}",
+                    step.index, mpidr, step.mpidr);
+    return {};
+}
+
+Result<> set_entry(kvm::Vcpu& vcpu, const realm::CreateRecStep& step) {
+    for (unsigned i = 0; i < step.gprs.size(); ++i) RVMM_CHECK(vcpu.set_x(i, step.gprs[i]));
+    return vcpu.set_pc(step.pc);
+}
+
+Result<> create_gic(kvm::Vm& vm, const realm::Board& board, std::uint64_t alias) {
+    const auto at = [alias](const IpaRange& frames) { return Ipa{frames.base().value | alias}; };
+    kvm::GicAddresses addresses = {};
+    addresses.distributor = at(board.gic.distributor);
+    addresses.redistributors = at(board.gic.redistributors);
+    addresses.redistributor_count = static_cast<std::uint32_t>(board.cpus.size());
+    addresses.its = at(board.gic.its);
+    addresses.interrupt_count = kPrivateInterrupts + board.spi_count;
+    return vm.create_gic(addresses);
+}
+
+Result<BuiltVm> build_vm(const realm::LaunchPlan& plan, const kvm::System& system,
+                         LoadedGuest& guest) {
+    RVMM_TRY(auto vm, system.create_vm(guest.ipa_bits()));
+    BuiltVm built{.vm = std::make_unique<kvm::Vm>(std::move(vm)), .vcpus = {}};
+    std::uint32_t number = 0;
+    for (const MemorySlot& slot : guest.memory().slots())
+        RVMM_CHECK(built.vm->add_memory(number++, slot.range, slot.host));
+    for (const realm::PlanStep& step : plan.steps()) {
+        if (const auto* populate = std::get_if<realm::PopulateStep>(&step)) {
+            const realm::Blob& blob = plan.layout().blobs[populate->blob];
+            RVMM_CHECK(guest.memory().load(blob.base, blob.bytes()));
+        } else if (const auto* rec = std::get_if<realm::CreateRecStep>(&step)) {
+            RVMM_TRY(auto vcpu, create_vcpu(*built.vm, *rec));
+            built.vcpus.push_back(std::move(vcpu));
+        }
+        // Activation and the RIPAS of RAM belong to the software RMM, which starts active with
+        // all of RAM; an ordinary VM has neither.
+    }
+    guest.memory().seal();
+    RVMM_CHECK(create_gic(*built.vm, plan.board(), guest.alias()));
+    for (const kvm::SmcccRange range : guest.forwarded())
+        RVMM_CHECK(built.vm->forward_smccc(range));
+    return built;
+}
+
+}  // namespace rvmm::vmm
