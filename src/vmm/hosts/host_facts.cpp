@@ -2,7 +2,6 @@
 
 #include "vmm/hosts/smc_probe.hpp"
 #include "vmm/kvm/vm.hpp"
-#include "vmm/lab/lab_config.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -56,7 +55,7 @@ void look_at_kvm(kvm::Driver& driver, HostFacts& facts) {
 
 }  // namespace
 
-HostFacts find_host_facts(kvm::Driver& driver) {
+HostFacts find_host_facts(kvm::Driver& driver, const lab::LabSearch& lab) {
     HostFacts facts;
     facts.is_arm64 = kIsArm64;
     if (kIsArm64) {
@@ -66,7 +65,7 @@ HostFacts find_host_facts(kvm::Driver& driver) {
                                   "use the lab: --host lab"};
         facts.local_kvm = facts.smc = facts.cca = foreign;
     }
-    if (const auto config = lab::LabConfig::find(); !config)
+    if (const auto config = lab::LabConfig::find(lab); !config)
         facts.lab = Obstacle{config.error().message(), config.error().advice()};
     return facts;
 }

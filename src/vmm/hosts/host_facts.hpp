@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "realm/spec/realm_spec.hpp"
 #include "vmm/kvm/driver.hpp"
+#include "vmm/lab/lab_config.hpp"
 
 namespace rvmm::vmm {
 
@@ -28,8 +29,8 @@ struct HostFacts {
 };
 
 /// Looks at the machine: opens /dev/kvm, makes a throw-away VM to see whether an SMC of a guest
-/// traps. Changes nothing.
-HostFacts find_host_facts(kvm::Driver& driver);
+/// traps. Looks for the lab where `lab` says. Changes nothing.
+HostFacts find_host_facts(kvm::Driver& driver, const lab::LabSearch& lab);
 
 /// Where an image runs.
 enum class RunsOn : std::uint8_t { kLocalVm, kEmulated, kCca, kLab };
