@@ -5,16 +5,18 @@
 # Needs CACHE, CODENAME, SCRIPTS; make.sh makes the items.
 
 ITEMS=(uapi libfdt busybox host-kernel guest-kernel lab-root)
+TEST_ITEMS=(pages16k-kernel) # for scripts/setup --tests
 RECIPE=1 # raise it when the way of unpacking changes: every item is then made again
 
 declare -A PACKAGE=([host-kernel]=linux-image-cloud-arm64 [guest-kernel]=linux-image-cloud-arm64
-  [busybox]=busybox-static [libfdt]=libfdt-dev [uapi]=linux-libc-dev)
-declare -A MINIMUM=([host-kernel]=6.4 [guest-kernel]=6.13 [busybox]=0 [libfdt]=0 [uapi]=7.0)
+  [pages16k-kernel]=linux-image-arm64-16k [busybox]=busybox-static [libfdt]=libfdt-dev [uapi]=linux-libc-dev)
+declare -A MINIMUM=([host-kernel]=6.4 [guest-kernel]=6.13 [pages16k-kernel]=6.4 [busybox]=0 [libfdt]=0 [uapi]=7.0)
 declare -A SUITES PLAN_SUITE=() PLAN_VERSION=() PLAN_PARTS=()
 
 # Once CODENAME is known. The first suite that has a suitable version gives its newest.
 choose_suites() {
   SUITES=([host-kernel]='bookworm-backports trixie trixie-backports'
+    [pages16k-kernel]='bookworm-backports trixie trixie-backports'
     [guest-kernel]='trixie-backports forky sid' [uapi]='trixie-backports forky sid'
     [busybox]=$CODENAME [libfdt]=$CODENAME [lab-root]=$CODENAME)
 }
@@ -36,7 +38,7 @@ override_of() {
 
 check_overrides() {
   local item file
-  for item in host-kernel guest-kernel; do
+  for item in "${!PACKAGE[@]}"; do
     file=$(override_of "$item")
     [[ -z $file || (-f $file && -r $file) ]] || die 64 "$item: $file is not a readable file"
     file=$(override_of "$item" MODULES)

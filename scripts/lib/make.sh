@@ -26,6 +26,7 @@ make() {
 
 make_host_kernel() { make_kernel "$@"; }
 make_guest_kernel() { make_kernel "$@"; }
+make_pages16k_kernel() { make_kernel "$@"; }
 
 make_kernel() {
   local item=$1 raw=$2 content=$3 image release

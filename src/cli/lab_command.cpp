@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "cli/lab_option.hpp"
 #include "vmm/lab/agent.hpp"
 #include "vmm/lab/lab.hpp"
 
@@ -28,7 +29,8 @@ struct LabOptions {
     std::vector<std::string> gets;
     std::string command;  // stays empty: see add_run()
     std::string memory;
-    unsigned cpus = 2;
+    std::optional<unsigned> cpus;
+    std::string lab;
 };
 
 struct Fetch {
@@ -104,7 +106,8 @@ Result<int> run_command(const LabOptions& options, std::vector<std::string> argv
         RVMM_TRY(auto file, parse_put(text));
         request.files.push_back(std::move(file));
     }
-    RVMM_TRY(const auto config, lab::LabConfig::find());
+    RVMM_TRY(const auto search, lab::LabSearch::from_environment(options.lab));
+    RVMM_TRY(const auto config, lab::LabConfig::find(search));
     RVMM_TRY(const auto outcome, lab::run_in_lab(config, request));
     Result<> stored;
     for (const Fetch& fetch : fetches)
@@ -123,7 +126,8 @@ lab::Console console_for_run() {
 
 void add_machine_options(CLI::App& command, LabOptions& options) {
     command.add_option("--memory", options.memory, "The lab's memory (3G)");
-    command.add_option("--cpus", options.cpus, "The lab's CPUs, 1 to 8")->capture_default_str();
+    command.add_option("--cpus", options.cpus, "The lab's CPUs, 1 to 8 (2)");
+    add_lab_option(command, options.lab);
 }
 
 /// CMD with its arguments as they were typed, without the "--" before it.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "cli/lab_option.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
 #include "realm/plan/compare.hpp"
@@ -29,6 +30,7 @@ struct RunOptions {
     std::string measurement_log;
     std::string expect_rim;
     std::string expect;
+    std::string lab;
     bool inside_lab = false;
 };
 
@@ -81,6 +83,7 @@ Result<int> run(const RunOptions& options) {
     RVMM_TRY(const auto plan,
              realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
     vmm::RunRequest request;
+    RVMM_TRY(request.lab, vmm::lab::LabSearch::from_environment(options.lab));
     RVMM_TRY(request.rim, measure_launch(options, profiles, plan));
     request.profiles = profiles.text;
     request.wishes = {options.emulate, host_kind(options.host)};
@@ -136,6 +139,7 @@ void add_run_command(CLI::App& app, CommandResult& result) {
                      "The same by a measurement log, document or CoRIM; says what differs first")
         ->excludes(expect_rim);
     add_profiles_option(*command, options->profiles);
+    add_lab_option(*command, options->lab);
     command->add_flag("--inside-lab", options->inside_lab)->group("");
     command->footer(kFooter);
     command->callback([options, &result] { result.value = run(*options); });

@@ -217,6 +217,24 @@ case_linux() {
     ok linux
 }
 
+# The host's kernel has pages of 16 KiB: realms have theirs of 4 KiB there, and the RIMs of any other host.
+case_pages16k() {
+    grep -q '^KernelPageSize: *16 kB' /proc/self/smaps || { bad pages16k 'pages have another size'; return; }
+    launch pages16k_hello 0 hello.cfg --report pages16k_hello.json || return
+    hello_lines pages16k_hello || return
+    launch pages16k_convert 0 convert.cfg --set "boot.cmdline=all=2 pages=$(count 20000 1000)" || return
+    grep ' ok, ' pages16k_convert.out | sed 's/^/measured: pages of 16 KiB: /'
+    [ "$(grep -c ' ok, ' pages16k_convert.out)" = 2 ] || { bad pages16k_convert 'no ok lines'; return; }
+    launch pages16k_linux 0 linux.cfg --report pages16k_linux.json || return
+    has pages16k_linux 'RME: Using RSI version 1.0' 'cpus: 2 online' || return
+    for image in hello linux; do
+        rim=$(sed -n "s/^$image //p" rims)
+        [ -n "$rim" ] && grep -qF "\"rim\":\"$rim\"" "pages16k_$image.json" ||
+            { bad pages16k "the RIM of $image is not $rim"; return; }
+    done
+    ok pages16k
+}
+
 case_doctor() {
     rvmm doctor --json >doctor.out 2>doctor.err
     grep -qF '"emulated":true' doctor.out && grep -qF '"cca":false' doctor.out && ok doctor ||

@@ -29,18 +29,18 @@ fake_index() {
 # A new empty folder for a package's files.
 fake_folder() { mktemp -d -- "$TEST/deb.XXXX"; }
 
-# fake_kernel SUITE VERSION RELEASE [split]: meta package, and either one package with Image and modules,
-# or three.
+# fake_kernel SUITE VERSION RELEASE META [split]: the meta package META, and either one package with Image
+# and modules, or three.
 fake_kernel() {
   local suite=$1 version=$2 release=$3 image modules tree
   image=$(fake_folder)
   modules=$image
-  [[ -z ${4:-} ]] || modules=$(fake_folder)
-  tree=$modules/${4:+usr/}lib/modules/$release
+  [[ -z ${5:-} ]] || modules=$(fake_folder)
+  tree=$modules/${5:+usr/}lib/modules/$release
   mkdir -p -- "$tree/kernel" "$image/boot"
   : >"$tree/modules.order"
   : >"$tree/modules.builtin"
-  if [[ -z ${4:-} ]]; then
+  if [[ -z ${5:-} ]]; then
     fake_image >"$image/boot/vmlinuz-$release"
     fake_deb "$suite" "linux-image-$release" "$version" 'kmod' "$image"
   else
@@ -51,7 +51,7 @@ fake_kernel() {
     fake_deb "$suite" "linux-image-$release" "$version" \
       "dracut | initramfs-tools, linux-binary-$release (= $version), linux-modules-$release (= $version)" "$(fake_folder)"
   fi
-  fake_deb "$suite" linux-image-cloud-arm64 "$version" "linux-image-$release (= $version)" "$(fake_folder)"
+  fake_deb "$suite" "$4" "$version" "linux-image-$release (= $version)" "$(fake_folder)"
 }
 
 # The least that passes for an arm64 Image.
@@ -93,14 +93,15 @@ fake_libfdt() {
 # The archive that the tests use: bookworm-backports has no suitable host kernel but a newer one whose
 # parts have not arrived; trixie-backports is absent, forky serves.
 fake_archive() {
-  local suite
+  local suite cloud=linux-image-cloud-arm64
   fake_busybox bookworm 1:1.35-1
   fake_libfdt bookworm 1.6-1
-  fake_kernel bookworm-backports 6.1-1 6.1-cloud-arm64
-  fake_deb bookworm-backports linux-image-cloud-arm64 6.20-1 'linux-image-6.20-cloud-arm64 (= 6.20-1)' "$(fake_folder)"
-  fake_kernel trixie 6.12.9-1 6.12.9-cloud-arm64
-  fake_kernel trixie 6.12.10-1 6.12.10-cloud-arm64
-  fake_kernel forky 7.2-1 7.2-cloud-arm64 split
+  fake_kernel bookworm-backports 6.1-1 6.1-cloud-arm64 $cloud
+  fake_deb bookworm-backports $cloud 6.20-1 'linux-image-6.20-cloud-arm64 (= 6.20-1)' "$(fake_folder)"
+  fake_kernel trixie 6.12.9-1 6.12.9-cloud-arm64 $cloud
+  fake_kernel trixie 6.12.10-1 6.12.10-cloud-arm64 $cloud
+  fake_kernel trixie 6.12.10-1 6.12.10-arm64-16k linux-image-arm64-16k
+  fake_kernel forky 7.2-1 7.2-cloud-arm64 $cloud split
   fake_headers forky 7.2-1
   fake_deb bookworm inner 1-1 '' "$(fake_folder)"
   local folder

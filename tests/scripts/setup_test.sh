@@ -194,6 +194,17 @@ two_at_once() {
   [[ $(find "$cache/items" -mindepth 1 -maxdepth 1 | wc -l) == 6 ]]
 }
 
+# The kernel that tests alone need comes only when asked for, and then belongs to the cache.
+test_items() {
+  [[ ! -e $RVMM_CACHE/pages16k-kernel ]]
+  "$setup" --cache-only --tests
+  [[ -s $RVMM_CACHE/pages16k-kernel/Image && -s $RVMM_CACHE/host-kernel/Image ]]
+  grep '"pages16k_kernel": .*"suite": "trixie", "release": "6.12.10-arm64-16k"' "$RVMM_CACHE/manifest.json"
+  without_apt exits 0 0 "$setup" --cache-only --tests
+  without_apt exits 0 0 "$setup" --cache-only
+  grep '"pages16k_kernel"' "$RVMM_CACHE/manifest.json"
+}
+
 refreshes() {
   "$setup" --cache-only --refresh 2>&1 | grep 'up to date'
   fake_busybox bookworm 1:1.36-1
@@ -295,6 +306,7 @@ check 'cache: filled with the newest suitable versions' fills_cache
 check 'cache: a second setup does nothing' does_nothing_again
 check 'cache: what an interrupted setup left is repaired' repairs
 check 'cache: two setups at once' two_at_once
+check 'cache: what tests alone need, with --tests' test_items
 check 'cache: --refresh takes newer versions' refreshes
 check "cache: the lab's root has its packages' dependencies" lab_root
 check "cache: the user's own kernel, and back, without a network" own_kernel

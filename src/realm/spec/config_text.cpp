@@ -111,16 +111,26 @@ ConfigValue convert(const toml::node& node) {
     return value;
 }
 
+/// Adds the keys of `node`, if it is a table.
+void list_keys(const std::string& table, const toml::node& node, std::optional<std::size_t> element,
+               std::vector<ConfigEntry>& entries) {
+    const toml::table* keys = node.as_table();
+    if (keys == nullptr) return;
+    for (const auto& [key, value] : *keys)
+        entries.push_back({table, std::string(key.str()), position_of(key.source().begin),
+                           convert(value), element});
+}
+
 std::vector<ConfigEntry> list_entries(const toml::table& root) {
     std::vector<ConfigEntry> entries;
     for (const auto& [table_name, node] : root) {
         const std::string table(table_name.str());
         entries.push_back(
             {table, std::nullopt, position_of(table_name.source().begin), convert(node)});
-        if (const toml::table* keys = node.as_table())
-            for (const auto& [key, value] : *keys)
-                entries.push_back({table, std::string(key.str()), position_of(key.source().begin),
-                                   convert(value)});
+        list_keys(table, node, std::nullopt, entries);
+        if (const toml::array* tables = node.as_array())
+            for (std::size_t i = 0; i < tables->size(); ++i)
+                list_keys(table, (*tables)[i], i, entries);
     }
     return entries;
 }

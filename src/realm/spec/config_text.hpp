@@ -30,12 +30,14 @@ struct ConfigValue {
 };
 
 /// A table of the file (`key` is nothing), or a key in one. A top-level key that is no table is an
-/// entry without `key` whose value says what it is instead. Deeper levels are not listed.
+/// entry without `key` whose value says what it is instead. For an array of tables, [[name]], that
+/// is a list of tables, whose keys follow. Deeper levels are not listed.
 struct ConfigEntry {
     std::string table;
     std::optional<std::string> key;
     Position position;  // of the name
     ConfigValue value;
+    std::optional<std::size_t> element = {};  // which table of an array of tables, from 0
 };
 
 /// The most dots that a line may have: it bounds how deep dotted keys nest, which is how deep the

@@ -50,7 +50,7 @@ class GuestMemory final : public devices::SharedMemory {
     Result<> read(Ipa ipa, MutableByteSpan out) override;
     Result<> write(Ipa ipa, ByteSpan bytes) override;
     Result<devices::Lease> lease(Ipa ipa, std::uint64_t size, devices::Access access,
-                                 std::string_view holder);
+                                 std::string_view holder) override;
 
     struct Counters {
         std::uint64_t conversions = 0;  // calls of convert() that changed something

@@ -7,10 +7,15 @@
 
 #include "base/text.hpp"
 #include "base/version.hpp"
-#include "vmm/lab/lab_config.hpp"
 
 namespace rvmm::vmm {
 namespace {
+
+constexpr const char* kSetup = "run scripts/setup";
+
+std::string correct(const lab::LabMachine& machine) {
+    return fmt::format("correct {}", machine.source.native());
+}
 
 Finding finding(std::string name, const std::optional<Obstacle>& obstacle, std::string good) {
     if (!obstacle) return {std::move(name), true, std::move(good), {}};
@@ -24,19 +29,30 @@ Finding file_finding(std::string name, const std::filesystem::path& path, std::s
     return {std::move(name), false, path.native() + " is not there", std::move(remedy)};
 }
 
-Finding qemu_finding(const std::string& path) {
-    const auto qemu = lab::find_qemu(path);
+Finding qemu_finding(const lab::LabSearch& search) {
+    const auto qemu = lab::find_qemu(search.machine, search.path);
     if (qemu) return {"qemu", true, qemu->native(), {}};
     return {"qemu", false, qemu.error().message(), qemu.error().advice()};
 }
 
-void add_lab_findings(std::vector<Finding>& findings, const HostFacts& facts) {
-    const lab::LabSearch search = lab::LabSearch::from_environment();
-    const std::string setup = "run scripts/setup";
-    findings.push_back(qemu_finding(search.path));
-    findings.push_back(file_finding(
-        "host-kernel", search.host_kernel.value_or(search.cache / "host-kernel/Image"), setup));
-    findings.push_back(file_finding("guest-kernel", search.cache / "guest-kernel/Image", setup));
+Finding host_kernel_finding(const lab::LabSearch& search) {
+    const lab::LabMachine& machine = search.machine;
+    if (!machine.kernel.empty())
+        return file_finding("host-kernel", machine.kernel, correct(machine));
+    return file_finding("host-kernel",
+                        search.host_kernel.value_or(search.cache / "host-kernel/Image"), kSetup);
+}
+
+void add_lab_findings(std::vector<Finding>& findings, const HostFacts& facts,
+                      const lab::LabSearch& search) {
+    const lab::LabMachine& machine = search.machine;
+    if (!machine.source.empty())
+        findings.push_back({"lab-file", true, machine.source.native(), {}});
+    findings.push_back(qemu_finding(search));
+    for (const lab::MachineFile& file : lab::machine_files(machine))
+        findings.push_back(file_finding(std::string(file.role), file.path, correct(machine)));
+    findings.push_back(host_kernel_finding(search));
+    findings.push_back(file_finding("guest-kernel", search.cache / "guest-kernel/Image", kSetup));
     findings.push_back(finding("lab", facts.lab, "QEMU, host kernel, busybox, arm64 rvmm"));
 }
 
@@ -120,7 +136,7 @@ nlohmann::ordered_json to_json(const cca::HostReport& report) {
 
 }  // namespace
 
-Diagnosis diagnose(const HostFacts& facts) {
+Diagnosis diagnose(const HostFacts& facts, const lab::LabSearch& search) {
     Diagnosis diagnosis;
     auto& findings = diagnosis.findings;
     findings.push_back({"arm64", facts.is_arm64,
@@ -139,11 +155,12 @@ Diagnosis diagnose(const HostFacts& facts) {
         findings.push_back({"guest-memfd", facts.guest_memfd,
                             facts.guest_memfd ? "guest_memfd is there" : "KVM has no guest_memfd",
                             facts.guest_memfd ? "" : "only real realms need it: a newer kernel"});
-    add_lab_findings(findings, facts);
+    add_lab_findings(findings, facts, search);
     diagnosis.vm = !facts.local_kvm || !facts.lab;
     diagnosis.cca = !facts.cca;
     diagnosis.emulated = !facts.local_kvm && !facts.smc;
     diagnosis.lab = !facts.lab;
+    diagnosis.lab_realms = search.machine.realms;
     return diagnosis;
 }
 
@@ -170,7 +187,9 @@ std::string to_text(const Diagnosis& diagnosis, bool colour) {
     text += "\n";
     line(diagnosis.cca, "real realms (host cca)");
     line(diagnosis.emulated, "emulated realms on this machine's KVM (host emulated)");
-    line(diagnosis.lab, "emulated realms in a lab (host lab)");
+    line(diagnosis.lab, diagnosis.lab_realms == lab::LabRealms::kCca
+                            ? "real realms on an emulated machine, a lab (host lab)"
+                            : "emulated realms in a lab (host lab)");
     line(diagnosis.vm, "ordinary VMs");
     return text;
 }

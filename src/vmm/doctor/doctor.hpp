@@ -31,9 +31,11 @@ struct Diagnosis {
     bool emulated = false;
     bool lab = false;
     bool vm = false;
+    lab::LabRealms lab_realms = lab::LabRealms::kEmulated;
 };
 
-Diagnosis diagnose(const HostFacts& facts);
+/// `search` is where `facts` looked for the lab.
+Diagnosis diagnose(const HostFacts& facts, const lab::LabSearch& search);
 
 /// For a person: a line each, with its remedy below it. `colour` for terminals.
 std::string to_text(const Diagnosis& diagnosis, bool colour);

@@ -34,8 +34,7 @@ Result<std::unique_ptr<EmulatedRealm>> EmulatedRealm::create(const realm::Launch
     const realm::RealmParameters& parameters = *plan.spec().realm;
     const realm::Board& board = plan.board();
     const std::uint64_t shared_bit = std::uint64_t{1} << (parameters.ipa_bits - 1);
-    RVMM_TRY(auto memory,
-             SplitMemory::create(board.ram, shared_bit, SplitMemory::default_run_limit()));
+    RVMM_TRY(auto memory, SplitMemory::create(board.ram, shared_bit, {}));
 
     realm::ActiveRealm active;
     active.ipa_bits = parameters.ipa_bits;
@@ -59,8 +58,9 @@ Result<CallReply> EmulatedRealm::call(std::size_t vcpu, rmi::SmcRegisters& regis
         registers.x[0] = static_cast<std::uint64_t>(-1);
         return Answered{};
     }
-    const std::lock_guard lock(mutex_);
-    auto outcome = rmm_.smc(vcpu, registers);
+    std::optional<LeaseTable::Exclusion> exclusion;
+    std::unique_lock lock(mutex_);
+    RVMM_TRY(auto outcome, outcome_of(vcpu, registers, lock, exclusion));
     if (auto* change = std::get_if<realm::IpaStateChange>(&outcome))
         return serve(*change, registers);
     if (auto* host_call = std::get_if<realm::HostCallRequest>(&outcome))
@@ -73,6 +73,22 @@ Result<CallReply> EmulatedRealm::call(std::size_t vcpu, rmi::SmcRegisters& regis
     if (std::holds_alternative<realm::SystemResetRequest>(outcome))
         return RunOutcome{RunOutcome::Kind::kReset, 0, {}};
     return Answered{};
+}
+
+Result<realm::SmcOutcome> EmulatedRealm::outcome_of(
+    std::size_t vcpu, rmi::SmcRegisters& registers, std::unique_lock<std::mutex>& lock,
+    std::optional<LeaseTable::Exclusion>& exclusion) {
+    auto outcome = rmm_.smc(vcpu, registers);
+    const auto* change = std::get_if<realm::IpaStateChange>(&outcome);
+    if (change == nullptr || change->ripas != realm::Ripas::kRam || change->changes.empty())
+        return outcome;
+    // Devices may take their time with these pages, and the other vCPUs must not wait for that.
+    // They may convert meanwhile: the RMM is asked again, with the registers as they still are.
+    lock.unlock();
+    RVMM_TRY(auto excluded, memory_->exclude(change->range));
+    exclusion.emplace(std::move(excluded));
+    lock.lock();
+    return rmm_.smc(vcpu, registers);
 }
 
 Result<CallReply> EmulatedRealm::serve(const realm::IpaStateChange& change,

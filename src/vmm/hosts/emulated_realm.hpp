@@ -5,6 +5,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 
 #include "realm/plan/launch_plan.hpp"
 #include "realm/rmm/software_rmm.hpp"
@@ -38,6 +39,10 @@ class EmulatedRealm final : public LoadedGuest {
           rmm_(std::move(rmm)),
           host_calls_(memory_->shared(), console) {}
     std::uint64_t shared_bit() const { return std::uint64_t{1} << (ipa_bits_ - 1); }
+    /// The answer of the RMM, whose lock is `lock`. May wait without it.
+    Result<realm::SmcOutcome> outcome_of(std::size_t vcpu, rmi::SmcRegisters& registers,
+                                         std::unique_lock<std::mutex>& lock,
+                                         std::optional<LeaseTable::Exclusion>& exclusion);
     Result<CallReply> serve(const realm::IpaStateChange& change, rmi::SmcRegisters& registers);
     Result<CallReply> serve(const realm::HostCallRequest& call, rmi::SmcRegisters& registers);
 

@@ -4,7 +4,6 @@
 
 #include "vmm/hosts/smc_probe.hpp"
 #include "vmm/kvm/vm.hpp"
-#include "vmm/lab/lab_config.hpp"
 
 namespace rvmm::vmm {
 
@@ -78,7 +77,7 @@ Looking looking_for(const realm::RealmSpec& spec, const HostWishes& wishes) {
             .ipa_bits = spec.realm->ipa_bits};
 }
 
-HostFacts find_host_facts(kvm::Driver& driver, const Looking& looking) {
+HostFacts find_host_facts(kvm::Driver& driver, const Looking& looking, const lab::LabSearch& lab) {
     HostFacts facts;
     facts.is_arm64 = kIsArm64;
     if (kIsArm64) {
@@ -88,7 +87,7 @@ HostFacts find_host_facts(kvm::Driver& driver, const Looking& looking) {
                                   "use the lab: --host lab"};
         facts.local_kvm = facts.smc = facts.cca = foreign;
     }
-    if (const auto config = lab::LabConfig::find(); !config)
+    if (const auto config = lab::LabConfig::find(lab); !config)
         facts.lab = obstacle_of(config.error());
     return facts;
 }

@@ -10,6 +10,7 @@
 #include "realm/spec/realm_spec.hpp"
 #include "vmm/cca/host_report.hpp"
 #include "vmm/kvm/driver.hpp"
+#include "vmm/lab/lab_config.hpp"
 
 namespace rvmm::vmm {
 
@@ -54,8 +55,9 @@ struct Looking {
 Looking looking_for(const realm::RealmSpec& spec, const HostWishes& wishes);
 
 /// Looks at the machine: opens /dev/kvm, makes a VM of realm type, or else a throw-away VM to see
-/// whether an SMC of a guest traps. What was not looked for is an obstacle. Changes nothing.
-HostFacts find_host_facts(kvm::Driver& driver, const Looking& looking);
+/// whether an SMC of a guest traps. What was not looked for is an obstacle. Looks for the lab where
+/// `lab` says. Changes nothing.
+HostFacts find_host_facts(kvm::Driver& driver, const Looking& looking, const lab::LabSearch& lab);
 
 /// Errors: Stage::kHostNotAllowed if emulation would do but is not allowed, Stage::kHostCannot if
 /// nothing that is allowed works here; each with the one thing to do.

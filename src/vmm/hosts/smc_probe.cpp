@@ -5,6 +5,7 @@
 #include <cstring>
 #include <future>
 
+#include "base/page_size.hpp"
 #include "vmm/hosts/host_calls.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
 
@@ -24,12 +25,12 @@ const Obstacle kNoTrap = {"an SMC instruction of a guest does not reach KVM here
 
 /// What the program did: true if its SMC came out as a call.
 Result<bool> run_program(const kvm::System& system) {
-    RVMM_TRY(auto page, Mapping::create("probe", kPageSize4K, PROT_READ | PROT_WRITE,
+    RVMM_TRY(auto page, Mapping::create("probe", host_page_size(), PROT_READ | PROT_WRITE,
                                         MAP_PRIVATE | MAP_ANONYMOUS, -1));
     std::memcpy(page.data(), kProgram.data(), sizeof kProgram);
     std::memcpy(page.data() + kVectorOffset, kVector.data(), sizeof kVector);
     RVMM_TRY(auto vm, system.create_vm(system.max_ipa_bits() < 40 ? system.max_ipa_bits() : 40));
-    RVMM_CHECK(vm.add_memory(0, *IpaRange::make(Ipa{0}, kPageSize4K), page.data()));
+    RVMM_CHECK(vm.add_memory(0, *IpaRange::make(Ipa{0}, page.size()), page.data()));
     RVMM_CHECK(vm.forward_smccc({kHostCallVersion, kHostCallCount}));
     RVMM_TRY(auto vcpu, vm.create_vcpu(0));
     RVMM_CHECK(vcpu.init({}));

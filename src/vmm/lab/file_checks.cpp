@@ -48,7 +48,7 @@ Result<> check_static_arm64(std::string_view role, const std::filesystem::path& 
     return {};
 }
 
-Result<> check_kernel(std::string_view role, const std::filesystem::path& path) {
+Result<> check_kernel(std::string_view role, const std::filesystem::path& path, Packed packed) {
     auto fd = open_regular(role, path);
     if (!fd) return std::unexpected(std::move(fd).error().with_stage(Stage::kHostCannot));
     std::array<std::byte, kImageHeaderSize> header = {};
@@ -60,6 +60,9 @@ Result<> check_kernel(std::string_view role, const std::filesystem::path& path) 
     const bool gzip = load_le<std::uint16_t>(bytes) == kGzipMagic;
     if (!image && !gzip)
         return fail(Stage::kHostCannot, "{} {} is not an arm64 Image", role, path.native());
+    if (!image && packed == Packed::kRefused)
+        return fail(Stage::kHostCannot, "{} {} is compressed, and nothing unpacks it in memory",
+                    role, path.native());
     return {};
 }
 

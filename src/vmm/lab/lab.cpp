@@ -16,18 +16,15 @@ namespace rvmm::vmm::lab {
 namespace {
 
 constexpr std::uint64_t kMebibyte = 1ULL << 20;
-constexpr std::uint64_t kLeastMemory = 512 * kMebibyte;
-constexpr std::uint64_t kMostMemory = 255ULL << 30;  // what QEMU's virt machine has addresses for
-constexpr unsigned kMostCpus = 8;
 
 Result<> check(const LabRequest& request) {
     if (request.argv.empty()) return fail(Stage::kUsage, "there is no command for the lab");
-    if (request.cpus < 1 || request.cpus > kMostCpus)
-        return fail(Stage::kUsage, "the lab has 1 to {} CPUs, not {}", kMostCpus, request.cpus);
-    const std::uint64_t memory = request.memory.value_or(kLeastMemory);
-    if (memory < kLeastMemory || memory > kMostMemory || !is_aligned(memory, kMebibyte))
+    const unsigned cpus = request.cpus.value_or(1);
+    if (cpus < 1 || cpus > kMostLabCpus)
+        return fail(Stage::kUsage, "the lab has 1 to {} CPUs, not {}", kMostLabCpus, cpus);
+    if (request.memory && !is_lab_memory(*request.memory))
         return fail(Stage::kUsage, "the lab's memory is 512M to 255G in steps of 1M, not {} bytes",
-                    memory);
+                    *request.memory);
     for (const std::string& path : request.collect)
         if (!path.starts_with('/'))
             return fail(Stage::kUsage, "{} is not an absolute path in the lab", path);
@@ -46,12 +43,12 @@ Result<QemuProcess> boot(const LabConfig& config, const LabRequest& request) {
     if (!image.payload.empty()) {
         RVMM_TRY(payload, make_memory_file("rvmm-lab-payload", image.payload));
     }
-    return QemuProcess::start({.program = config.qemu,
-                               .kernel = config.kernel,
-                               .initramfs = initramfs.get(),
+    return QemuProcess::start(config,
+                              {.initramfs = initramfs.get(),
+                               .initramfs_size = image.initramfs.size(),
                                .payload = payload.get(),
-                               .memory = lab_memory(request, image.payload.size()),
-                               .cpus = request.cpus});
+                               .memory = lab_memory(config.machine, request, image.payload.size()),
+                               .cpus = request.cpus.value_or(config.machine.cpus)});
 }
 
 /// Raw as long as it lives, where the console asks for that.
@@ -65,11 +62,13 @@ Result<std::optional<Terminal>> prepare_terminal(Console console) {
 
 }  // namespace
 
-std::uint64_t lab_memory(const LabRequest& request, std::uint64_t payload) {
+std::uint64_t lab_memory(const LabMachine& machine, const LabRequest& request,
+                         std::uint64_t payload) {
     if (request.memory) return *request.memory;
+    if (machine.memory) return *machine.memory;
     const std::uint64_t wanted = 1024 * kMebibyte + 2 * payload;
     const std::uint64_t memory = std::max(3072 * kMebibyte, wanted);
-    return std::min(align_down(memory, kMebibyte), kMostMemory);
+    return std::min(align_down(memory, kMebibyte), kMostLabMemory);
 }
 
 Result<LabOutcome> run_in_lab(const LabConfig& config, const LabRequest& request) {
@@ -80,7 +79,8 @@ Result<LabOutcome> run_in_lab(const LabConfig& config, const LabRequest& request
     RVMM_TRY(auto qemu, boot(config, request));
     RVMM_TRY(const auto terminal, prepare_terminal(console));
     try {
-        RVMM_TRY(auto session, Session::create(qemu, run, console != Console::kPipes));
+        RVMM_TRY(auto session,
+                 Session::create(qemu, run, console != Console::kPipes, config.machine.boot_limit));
         auto outcome = session->run();
         if (outcome)
             outcome->boot_seconds =

@@ -1,4 +1,5 @@
-// The lab: a stock arm64 Linux under QEMU's emulation, on any machine, in which a command runs.
+// The lab: an arm64 Linux under QEMU's emulation, on any machine, in which a command runs. It is a
+// stock one, or the machine that a file describes (LabMachine).
 //
 // Nothing is written to a disk and no socket has a name: the initramfs and the files travel in
 // memory files, the streams in socket pairs that QEMU inherits. The lab ends with the command.
@@ -32,8 +33,8 @@ struct LabRequest {
     std::vector<LabFile> files = {};                      // put in before the command starts
     std::vector<std::string> collect = {};                // absolute paths to bring back afterwards
     Console console = Console::kPipes;
-    std::optional<std::uint64_t> memory = {};  // bytes; else 3 GiB, more for large files
-    unsigned cpus = 2;                         // 1 to 8
+    std::optional<std::uint64_t> memory = {};  // bytes; else the machine's: see lab_memory()
+    std::optional<unsigned> cpus = {};         // 1 to 8; else the machine's
 };
 
 struct LabOutcome {
@@ -52,11 +53,14 @@ struct LabOutcome {
 ///
 /// Call it on the main thread (QemuProcess::start says why); descriptors 0 to 2 must be open.
 /// Errors: Stage::kUsage for a request that makes no sense, kImage for files that cannot go in,
-/// kHostCannot for a broken cache, kLaunch when the lab does not come up within 60 seconds or ends
-/// before the command does; the last lines of its log are then part of the message.
+/// kHostCannot for a broken cache, kLaunch when the lab does not come up within its machine's
+/// boot_limit or ends before the command does; the last lines of its log are then part of the
+/// message.
 Result<LabOutcome> run_in_lab(const LabConfig& config, const LabRequest& request);
 
-/// The memory of a lab for `request`, whose large files take `payload` bytes. Bytes.
-std::uint64_t lab_memory(const LabRequest& request, std::uint64_t payload);
+/// The memory of a lab for `request`, whose large files take `payload` bytes: what the request
+/// says, else what `machine` says, else 3 GiB, or more for large files. Bytes.
+std::uint64_t lab_memory(const LabMachine& machine, const LabRequest& request,
+                         std::uint64_t payload);
 
 }  // namespace rvmm::vmm::lab

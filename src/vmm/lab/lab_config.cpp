@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxManifest = 1U << 20;
-constexpr std::string_view kQemu = "qemu-system-aarch64";
+constexpr const char* kSetup = "run scripts/setup";
 
 std::optional<fs::path> variable(const char* name) {
     const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
@@ -37,22 +37,36 @@ bool is_folder(const fs::path& path) {
     return fs::is_directory(path, ignored);
 }
 
-std::unexpected<Error> missing(std::string_view what, std::string advice = "run scripts/setup") {
+bool is_program(const fs::path& path) {
+    return is_file(path) && ::access(path.c_str(), X_OK) == 0;
+}
+
+std::string correct(const LabMachine& machine) {
+    return fmt::format("correct {}", machine.source.native());
+}
+
+std::unexpected<Error> missing(std::string_view what, std::string advice = kSetup) {
     return std::unexpected(Error(Stage::kHostCannot, fmt::format("the lab needs {}", what))
                                .with_advice(std::move(advice)));
 }
 
 }  // namespace
 
-Result<fs::path> find_qemu(std::string_view path) {
+Result<fs::path> find_qemu(const LabMachine& machine, std::string_view path) {
+    if (machine.qemu.find('/') != std::string::npos) {
+        if (is_program(machine.qemu)) return machine.qemu;
+        return missing(fmt::format("{}, which is not a program that can be run", machine.qemu),
+                       correct(machine));
+    }
     while (!path.empty()) {
         const std::size_t end = std::min(path.find(':'), path.size());
-        fs::path candidate = fs::path(path.substr(0, end)) / kQemu;
-        if (end != 0 && is_file(candidate) && ::access(candidate.c_str(), X_OK) == 0)
-            return candidate;
+        fs::path candidate = fs::path(path.substr(0, end)) / machine.qemu;
+        if (end != 0 && is_program(candidate)) return candidate;
         path.remove_prefix(std::min(end + 1, path.size()));
     }
-    return missing(fmt::format("{}, which is not in PATH", kQemu));
+    const bool stock = machine.qemu == LabMachine().qemu;
+    return missing(fmt::format("{}, which is not in PATH", machine.qemu),
+                   stock ? std::string(kSetup) : correct(machine));
 }
 
 namespace {
@@ -111,14 +125,42 @@ std::optional<fs::path> modules_for(const std::optional<fs::path>& own_kernel,
     return cache / *modules / "lib/modules" / *release;
 }
 
+/// QEMU unpacks the kernel that it boots itself; one that it puts into memory stays as it is.
+Packed packed_kernel(const LabMachine& machine) {
+    return machine.kernel_address ? Packed::kRefused : Packed::kAllowed;
+}
+
+Result<> use_named_kernel(const LabMachine& machine, LabConfig& config) {
+    config.kernel = machine.kernel;
+    RVMM_CHECK(check_kernel("the lab's kernel", config.kernel, packed_kernel(machine)));
+    if (machine.modules.empty()) return {};
+    if (!is_file(machine.modules / "modules.dep"))
+        return missing(
+            fmt::format("{}, which is not there", (machine.modules / "modules.dep").native()),
+            "name the folder lib/modules/RELEASE, after depmod -b");
+    config.modules = machine.modules;
+    return {};
+}
+
+Result<> check_machine_files(const LabMachine& machine) {
+    for (const MachineFile& file : machine_files(machine))
+        if (!is_file(file.path))
+            return missing(
+                fmt::format("the {} {}, which is not a file", file.role, file.path.native()),
+                correct(machine));
+    return {};
+}
+
 Result<> use_host_kernel(const LabSearch& search, const nlohmann::json& manifest,
                          LabConfig& config) {
+    if (!search.machine.kernel.empty()) return use_named_kernel(search.machine, config);
+    const Packed packed = packed_kernel(search.machine);
     if (search.host_kernel) {
         config.kernel = *search.host_kernel;
-        RVMM_CHECK(check_kernel("RVMM_HOST_KERNEL", config.kernel));
+        RVMM_CHECK(check_kernel("RVMM_HOST_KERNEL", config.kernel, packed));
     } else {
         RVMM_TRY(config.kernel, cached_file(search.cache, manifest, "host_kernel", "image"));
-        RVMM_CHECK(check_kernel("the lab's kernel", config.kernel));
+        RVMM_CHECK(check_kernel("the lab's kernel", config.kernel, packed));
     }
     config.modules = modules_for(search.host_kernel, search.cache, manifest);
     return {};
@@ -126,19 +168,26 @@ Result<> use_host_kernel(const LabSearch& search, const nlohmann::json& manifest
 
 }  // namespace
 
-LabSearch LabSearch::from_environment() {
+Result<LabSearch> LabSearch::from_environment(const fs::path& lab) {
     std::error_code ignored;
     const auto path = variable("PATH");
+    const fs::path file = lab.empty() ? variable("RVMM_LAB").value_or("") : lab;
+    LabMachine machine;
+    if (!file.empty()) {
+        RVMM_TRY(machine, LabMachine::load(file));
+    }
     return LabSearch{.cache = cache_folder(),
                      .path = path ? path->native() : "/usr/local/bin:/usr/bin:/bin",
                      .executable = fs::read_symlink("/proc/self/exe", ignored),
                      .host_kernel = variable("RVMM_HOST_KERNEL"),
-                     .arm64_rvmm = variable("RVMM_ARM64")};
+                     .arm64_rvmm = variable("RVMM_ARM64"),
+                     .machine = std::move(machine)};
 }
 
 Result<LabConfig> LabConfig::find(const LabSearch& search) {
-    LabConfig config;
-    RVMM_TRY(config.qemu, find_qemu(search.path));
+    LabConfig config{.machine = search.machine};
+    RVMM_TRY(config.qemu, find_qemu(search.machine, search.path));
+    RVMM_CHECK(check_machine_files(search.machine));
     RVMM_TRY(const auto manifest, read_manifest(search.cache));
     RVMM_CHECK(use_host_kernel(search, manifest, config));
     RVMM_TRY(config.busybox, cached_file(search.cache, manifest, "busybox", "path"));

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file.hpp"
+#include "realm/layout/unpack.hpp"
 #include "vmm/lab/init_scripts.hpp"
 #include "vmm/lab/kernel_modules.hpp"
 
@@ -15,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxFile = UINT32_MAX;  // what cpio can hold
+constexpr std::uint64_t kMaxModule = 64U << 20;
 
 struct TextFile {
     std::string_view path;
@@ -145,16 +147,36 @@ Result<> add_lab_file(Packer& packer, const LabFile& file) {
     return packer.add_file(path.substr(1), *file.content, file.mode);
 }
 
-Result<> add_payload_support(Packer& packer, const LabConfig& config) {
-    RVMM_CHECK(packer.add_small("usr/lib/rvmm/payload", {}, 0444));
+/// The names begin with the order in which the machine loads them.
+Result<> add_module(Packer& packer, unsigned position, const fs::path& file) {
+    const auto name = [&](const fs::path& leaf) {
+        return fmt::format("usr/lib/rvmm/modules/{:02}-{}", position, leaf.native());
+    };
+    if (file.extension() != ".zst")
+        return add_from_disk(packer, file, name(file.filename()), 0444, true);
+    // The others are unpacked inside, where nothing unpacks these.
+    RVMM_TRY(const Bytes packed, read_file("module", file, kMaxModule));
+    const auto module = realm::unpack_zstd(packed, kMaxModule);
+    if (!module)
+        return std::unexpected(Error(module.error())
+                                   .with_context(fmt::format("module {}", file.native()))
+                                   .with_stage(Stage::kHostCannot));
+    return packer.add_small(name(file.stem()), module->source(), 0444);
+}
+
+/// What the machine needs to speak to us, and to see the disk with the payload.
+Result<> add_modules(Packer& packer, const LabConfig& config) {
+    if (packer.has_payload()) RVMM_CHECK(packer.add_small("usr/lib/rvmm/payload", {}, 0444));
     if (!config.modules) return {};
-    RVMM_TRY(const auto files, files_for_module(*config.modules, "virtio_blk"));
-    unsigned position = 0;
-    for (const fs::path& file : files) {
-        const std::string name =
-            fmt::format("usr/lib/rvmm/modules/{:02}-{}", position++, file.filename().native());
-        RVMM_CHECK(add_from_disk(packer, file, name, 0444, true));
+    std::vector<std::string_view> wanted = {"virtio_pci", "virtio_console"};
+    if (packer.has_payload()) wanted.push_back("virtio_blk");
+    std::vector<fs::path> files;
+    for (const std::string_view module : wanted) {
+        RVMM_TRY(const auto more, files_for_module(*config.modules, module));
+        for (const fs::path& file : more)
+            if (std::ranges::find(files, file) == files.end()) files.push_back(file);
     }
+    for (unsigned i = 0; i < files.size(); ++i) RVMM_CHECK(add_module(packer, i, files[i]));
     return {};
 }
 
@@ -165,7 +187,7 @@ Result<LabImage> build_lab_image(const LabConfig& config, const std::vector<LabF
     RVMM_CHECK(add_skeleton(packer, config));
     if (config.root) RVMM_CHECK(add_tree(packer, *config.root));
     for (const LabFile& file : files) RVMM_CHECK(add_lab_file(packer, file));
-    if (packer.has_payload()) RVMM_CHECK(add_payload_support(packer, config));
+    RVMM_CHECK(add_modules(packer, config));
     return std::move(packer).finish();
 }
 

@@ -10,26 +10,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "vmm/lab/memory_file.hpp"
-#include "vmm/lab/protocol.hpp"
-
 namespace rvmm::vmm::lab {
 namespace {
-
-// cryptomgr.notests: the kernel's crypto self-tests cost a third of a second under emulation.
-constexpr std::string_view kKernelCommandLine = "console=ttyAMA0 quiet panic=-1 cryptomgr.notests";
-
-/// Adds a character device on an inherited socket.
-void add_chardev(std::vector<std::string>& arguments, std::string_view id, int fd) {
-    arguments.insert(arguments.end(), {"-chardev", fmt::format("socket,id={},fd={}", id, fd)});
-}
-
-void add_port(std::vector<std::string>& arguments, std::string_view id, std::string_view name,
-              int fd) {
-    add_chardev(arguments, id, fd);
-    arguments.insert(arguments.end(),
-                     {"-device", fmt::format("virtserialport,chardev={},name={}", id, name)});
-}
 
 Result<std::pair<UniqueFd, UniqueFd>> make_socket_pair() {
     std::array<int, 2> fds = {-1, -1};
@@ -74,49 +56,7 @@ struct ChildPlan {
 
 }  // namespace
 
-std::vector<std::string> qemu_arguments(const QemuMachine& machine, const QemuFds& fds) {
-    std::vector<std::string> arguments = {
-        machine.program.native(),
-        "-nodefaults",
-        "-no-user-config",
-        "-no-reboot",
-        "-display",
-        "none",
-        "-monitor",
-        "none",
-        "-nic",
-        "none",
-        "-M",
-        "virt,virtualization=on,gic-version=3",
-        // pauth-impdef: QEMU's own pointer authentication, many times faster than the architected.
-        "-cpu",
-        "max,pauth-impdef=on",
-        "-smp",
-        fmt::format("{}", machine.cpus),
-        "-m",
-        fmt::format("{}M", machine.memory >> 20),
-        "-kernel",
-        machine.kernel.native(),
-        "-initrd",
-        path_of_inherited(machine.initramfs),
-        "-append",
-        std::string(kKernelCommandLine),
-    };
-    add_chardev(arguments, "log", fds.kernel_log);
-    arguments.insert(arguments.end(), {"-serial", "chardev:log", "-device", "virtio-serial-pci"});
-    add_port(arguments, "console", kConsolePort, fds.console);
-    add_port(arguments, "errors", kStderrPort, fds.errors);
-    add_port(arguments, "control", kControlPort, fds.control);
-    if (machine.payload >= 0)
-        arguments.insert(arguments.end(),
-                         {"-drive",
-                          fmt::format("if=none,id=payload,format=raw,readonly=on,file={}",
-                                      path_of_inherited(machine.payload)),
-                          "-device", "virtio-blk-pci,drive=payload"});
-    return arguments;
-}
-
-Result<QemuProcess> QemuProcess::start(const QemuMachine& machine) {
+Result<QemuProcess> QemuProcess::start(const LabConfig& config, const QemuMachine& machine) {
     RVMM_TRY(auto console, make_socket_pair());
     RVMM_TRY(auto errors, make_socket_pair());
     RVMM_TRY(auto control, make_socket_pair());
@@ -127,7 +67,7 @@ Result<QemuProcess> QemuProcess::start(const QemuMachine& machine) {
 
     const QemuFds fds{console.second.get(), errors.second.get(), control.second.get(),
                       kernel_log.second.get()};
-    std::vector<std::string> arguments = qemu_arguments(machine, fds);
+    std::vector<std::string> arguments = qemu_arguments(config, machine, fds);
     ChildPlan plan;
     for (std::string& argument : arguments) plan.argv.push_back(argument.data());
     plan.argv.push_back(nullptr);

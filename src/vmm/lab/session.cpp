@@ -24,7 +24,6 @@ using namespace std::chrono_literals;
 using asio::redirect_error;
 using asio::use_awaitable;
 
-constexpr auto kBootLimit = 60s;
 constexpr auto kGrace = 5s;
 constexpr std::size_t kBufferSize = 64U << 10;
 
@@ -63,22 +62,24 @@ Result<RunMessage> make_run_message(const LabRequest& request, Console console) 
 }
 
 Result<std::unique_ptr<Session>> Session::create(QemuProcess& qemu, const RunMessage& run,
-                                                 bool escapes) {
-    std::unique_ptr<Session> session(new Session(qemu, run, escapes));
+                                                 bool escapes, std::chrono::seconds boot_limit) {
+    std::unique_ptr<Session> session(new Session(qemu, run, escapes, boot_limit));
     RVMM_CHECK(session->open_streams());
     return session;
 }
 
-Session::Session(QemuProcess& qemu, const RunMessage& run, bool escapes)
+Session::Session(QemuProcess& qemu, const RunMessage& run, bool escapes,
+                 std::chrono::seconds boot_limit)
     : io_(1),
       run_(run),
+      boot_limit_(boot_limit),
       console_(adopt(io_, qemu.streams().console)),
       errors_(adopt(io_, qemu.streams().errors)),
       control_(adopt(io_, qemu.streams().control)),
       kernel_log_(adopt(io_, qemu.streams().kernel_log)),
       messages_(io_, qemu.streams().messages.release()),
       signals_(io_, SIGINT, SIGTERM, SIGHUP),
-      boot_timer_(io_, kBootLimit),
+      boot_timer_(io_, boot_limit),
       grace_timer_(io_),
       outbox_(control_) {
     signals_.add(SIGQUIT);
@@ -179,7 +180,7 @@ asio::awaitable<void> Session::limit_boot() {
     co_await boot_timer_.async_wait(redirect_error(use_awaitable, cancelled));
     if (!cancelled)
         finish(std::unexpected(with_log(
-            fmt::format("the lab did not come up within {} seconds", kBootLimit.count()))));
+            fmt::format("the lab did not come up within {} seconds", boot_limit_.count()))));
 }
 
 asio::awaitable<void> Session::limit_grace(int signal) {

@@ -29,9 +29,10 @@ Result<RunMessage> make_run_message(const LabRequest& request, Console console);
 /// Runs once, on the thread that calls run(). All its coroutines run there, in io_.
 class Session {
   public:
-    /// `qemu` and `run` live longer. With `escapes` stdin goes through the EscapeFilter.
+    /// `qemu` and `run` live longer. With `escapes` stdin goes through the EscapeFilter. The agent
+    /// must have said hello within `boot_limit`.
     static Result<std::unique_ptr<Session>> create(QemuProcess& qemu, const RunMessage& run,
-                                                   bool escapes);
+                                                   bool escapes, std::chrono::seconds boot_limit);
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
@@ -49,7 +50,8 @@ class Session {
         bool closed = false;      // nobody takes more: bytes are counted and dropped
     };
 
-    Session(QemuProcess& qemu, const RunMessage& run, bool escapes);
+    Session(QemuProcess& qemu, const RunMessage& run, bool escapes,
+            std::chrono::seconds boot_limit);
     Result<> open_streams();
 
     asio::awaitable<void> copy_stdin();
@@ -82,6 +84,7 @@ class Session {
 
     asio::io_context io_;
     const RunMessage& run_;
+    std::chrono::seconds boot_limit_;
     Socket console_;
     Socket errors_;
     Socket control_;

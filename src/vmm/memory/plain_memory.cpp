@@ -40,4 +40,10 @@ Result<> PlainMemory::write(Ipa ipa, ByteSpan bytes) {
     return {};
 }
 
+Result<devices::Lease> PlainMemory::lease(Ipa ipa, std::uint64_t size, devices::Access /*access*/,
+                                          std::string_view /*holder*/) {
+    RVMM_TRY(std::byte * bytes, host(ipa, size));
+    return devices::Lease(MutableByteSpan(bytes, size));
+}
+
 }  // namespace rvmm::vmm

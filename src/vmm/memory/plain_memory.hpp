@@ -20,6 +20,8 @@ class PlainMemory final : public Memory, private devices::SharedMemory {
   private:
     Result<> read(Ipa ipa, MutableByteSpan out) override;
     Result<> write(Ipa ipa, ByteSpan bytes) override;
+    Result<devices::Lease> lease(Ipa ipa, std::uint64_t size, devices::Access access,
+                                 std::string_view holder) override;
     PlainMemory(IpaRange ram, Mapping mapping) : ram_(ram), mapping_(std::move(mapping)) {}
     /// The host memory of [ipa, ipa + size). Errors (Stage::kGuest): not all of it is RAM.
     Result<std::byte*> host(Ipa ipa, std::size_t size) const;

@@ -44,6 +44,7 @@ bool RangeSet::contains_all(Run run) const {
 
 std::vector<RangeSet::Run> RangeSet::parts_in(Run run) const {
     std::vector<Run> parts;
+    if (run.begin >= run.end) return parts;
     auto at = runs_.upper_bound(run.begin);
     if (at != runs_.begin() && std::prev(at)->second > run.begin) --at;
     for (; at != runs_.end() && at->first < run.end; ++at)

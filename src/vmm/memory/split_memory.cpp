@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -22,18 +23,21 @@ Result<UniqueFd> make_file(const char* name, std::uint64_t size) {
 
 }  // namespace
 
-SplitMemory::SplitMemory(IpaRange ram, std::uint64_t shared_bit, std::size_t run_limit,
+SplitMemory::SplitMemory(IpaRange ram, std::uint64_t shared_bit, const Options& options,
                          UniqueFd trusted_file, UniqueFd open_file, Mapping trusted, Mapping open)
     : ram_(ram),
       shared_bit_(shared_bit),
-      run_limit_(run_limit),
+      options_(options),
       trusted_file_(std::move(trusted_file)),
       open_file_(std::move(open_file)),
       trusted_(std::move(trusted)),
-      open_(std::move(open)) {}
+      open_(std::move(open)),
+      leases_(options.patience) {}
 
 Result<std::unique_ptr<SplitMemory>> SplitMemory::create(IpaRange ram, std::uint64_t shared_bit,
-                                                         std::size_t run_limit) {
+                                                         const Options& options) {
+    if (!is_aligned(ram.base().value | ram.size(), options.host_page))
+        return fail(Stage::kInternal, "RAM is not whole pages of {} bytes", options.host_page);
     constexpr int kProtection = PROT_READ | PROT_WRITE;
     constexpr int kFlags = MAP_SHARED | MAP_NORESERVE;
     RVMM_TRY(auto trusted_file, make_file("rvmm-private", ram.size()));
@@ -43,7 +47,7 @@ Result<std::unique_ptr<SplitMemory>> SplitMemory::create(IpaRange ram, std::uint
     RVMM_TRY(auto open, Mapping::create("shared guest memory", ram.size(), kProtection, kFlags,
                                         open_file.get()));
     return std::unique_ptr<SplitMemory>(
-        new SplitMemory(ram, shared_bit, run_limit, std::move(trusted_file), std::move(open_file),
+        new SplitMemory(ram, shared_bit, options, std::move(trusted_file), std::move(open_file),
                         std::move(trusted), std::move(open)));
 }
 
@@ -75,13 +79,16 @@ Result<std::byte*> SplitMemory::host(Ipa ipa, std::size_t size, bool shared) {
         return fail(Stage::kGuest, "{} bytes at {:#x} are not in RAM", size, ipa.value);
     const std::uint64_t offset = plain - ram_.base();
     const Run run = {offset, offset + size};
-    const bool inside = shared ? empty_.contains_all(run) : empty_.parts_in(run).empty();
-    if (!inside) {
+    if (!all_in_half(run, shared)) {
         ++counters_.refused_accesses;
         return fail(Stage::kGuest, "{} bytes at {:#x} are not all {}", size, ipa.value,
                     shared ? "shared" : "private");
     }
     return (shared ? open_ : trusted_).data() + offset;
+}
+
+bool SplitMemory::all_in_half(Run run, bool shared) const {
+    return shared ? empty_.contains_all(run) : empty_.parts_in(run).empty();
 }
 
 Result<> SplitMemory::View::read(Ipa ipa, MutableByteSpan out) {
@@ -98,14 +105,28 @@ Result<> SplitMemory::View::write(Ipa ipa, ByteSpan bytes) {
     return {};
 }
 
+Result<devices::Lease> SplitMemory::View::lease(Ipa ipa, std::uint64_t size, devices::Access access,
+                                                std::string_view holder) {
+    const std::lock_guard lock(memory_.mutex_);
+    RVMM_TRY(std::byte * bytes, memory_.host(ipa, size, shared_));
+    const Ipa plain =
+        memory_.ram_.base() + static_cast<std::uint64_t>(bytes - memory_.open_.data());
+    return memory_.leases_.take(*IpaRange::make(plain, size), bytes, access, holder);
+}
+
 Result<> SplitMemory::convert(IpaRange range, realm::Ripas to) {
     if (!ram_.contains(range) || !is_aligned(range.base().value | range.size(), kPageSize4K))
         return fail(Stage::kInternal, "conversion of {} bytes at {:#x} is not in RAM", range.size(),
                     range.base().value);
+    const bool share = to == realm::Ripas::kEmpty;
+    std::optional<LeaseTable::Exclusion> exclusion;
+    if (!share) {
+        RVMM_TRY(auto excluded, exclude(range));
+        exclusion.emplace(std::move(excluded));
+    }
     const std::lock_guard lock(mutex_);
     const std::uint64_t begin = range.base() - ram_.base();
     const Run whole = {begin, begin + range.size()};
-    const bool share = to == realm::Ripas::kEmpty;
     const auto parts = share ? empty_.parts_out(whole) : empty_.parts_in(whole);
     for (const Run& part : parts) {
         RVMM_CHECK(share ? to_empty(part) : to_ram(part));
@@ -115,27 +136,54 @@ Result<> SplitMemory::convert(IpaRange range, realm::Ripas to) {
     return {};
 }
 
+SplitMemory::Run SplitMemory::outward(Run run) const {
+    return {align_down(run.begin, options_.host_page),
+            align_down(run.end + options_.host_page - 1, options_.host_page)};
+}
+
+SplitMemory::Run SplitMemory::grown(Run run, bool shared) const {
+    const Run out = outward(run);
+    return {all_in_half({out.begin, run.begin}, shared) ? out.begin : run.begin,
+            all_in_half({run.end, out.end}, shared) ? out.end : run.end};
+}
+
 Result<> SplitMemory::to_empty(Run run) {
-    const bool joins = shown_.run_at(run.end).has_value() ||
-                       (run.begin > 0 && shown_.run_at(run.begin - 1).has_value());
-    if (joins || shown_.run_count() < run_limit_) {
-        RVMM_CHECK(show(run, open_file_.get()));
-        shown_.add(run);
-    }
     empty_.add(run);
-    // Only now: a vCPU that still wrote to the private page has lost its way to it.
-    return scrub(trusted_file_.get(), run);
+    const Run all = grown(run, true);
+    RVMM_CHECK(show_shared(all));
+    // Only now: where the shared file is shown, a vCPU that still wrote to the private page has
+    // lost its way to it. And not `run` alone, so that a host page that is EMPTY as a whole is
+    // given back.
+    return scrub(trusted_file_.get(), all);
 }
 
 Result<> SplitMemory::to_ram(Run run) {
-    RVMM_CHECK(scrub(open_file_.get(), run));
-    // Where the plain address kept the private file the guest may have written to it.
-    RVMM_CHECK(scrub(trusted_file_.get(), run));
+    // First the plain address loses its way to the shared file, then both files are scrubbed: the
+    // guest may have written to the private one where that is what the plain address kept.
+    RVMM_CHECK(hide_shared(outward(run)));
+    empty_.remove(run);
+    RVMM_CHECK(scrub(open_file_.get(), grown(run, false)));
+    return scrub(trusted_file_.get(), run);
+}
+
+Result<> SplitMemory::show_shared(Run run) {
+    const std::uint64_t page = options_.host_page;
+    const Run whole = {align_down(run.begin + page - 1, page), align_down(run.end, page)};
+    if (whole.begin >= whole.end) return {};
+    const bool joins = shown_.run_at(whole.end).has_value() ||
+                       (whole.begin > 0 && shown_.run_at(whole.begin - 1).has_value());
+    if (!joins && shown_.run_count() >= options_.run_limit) return {};
+    RVMM_CHECK(map(whole, open_file_.get()));
+    shown_.add(whole);
+    return {};
+}
+
+Result<> SplitMemory::hide_shared(Run run) {
     for (const Run& part : shown_.parts_in(run)) {
         const Run holder = *shown_.run_at(part.begin);
         Run hidden = part;
         const bool splits = holder.begin < part.begin && part.end < holder.end;
-        if (splits && shown_.run_count() >= run_limit_) {
+        if (splits && shown_.run_count() >= options_.run_limit) {
             // One run would become two: give up the smaller rest, so that large areas (ITS
             // tables among them) stay.
             if (part.begin - holder.begin < holder.end - part.end)
@@ -143,14 +191,13 @@ Result<> SplitMemory::to_ram(Run run) {
             else
                 hidden.end = holder.end;
         }
-        RVMM_CHECK(show(hidden, trusted_file_.get()));
+        RVMM_CHECK(map(hidden, trusted_file_.get()));
         shown_.remove(hidden);
     }
-    empty_.remove(run);
     return {};
 }
 
-Result<> SplitMemory::show(Run run, int file) {
+Result<> SplitMemory::map(Run run, int file) {
     void* const at = trusted_.data() + run.begin;
     if (::mmap(at, run.end - run.begin, PROT_READ | PROT_WRITE,
                MAP_SHARED | MAP_NORESERVE | MAP_FIXED, file,
@@ -159,6 +206,7 @@ Result<> SplitMemory::show(Run run, int file) {
     return {};
 }
 
+// Gives whole host pages back to the system; of others the kernel zeroes the bytes: fallocate(2).
 Result<> SplitMemory::scrub(int file, Run run) {
     if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(run.begin),
                     static_cast<off_t>(run.end - run.begin)) != 0)

@@ -43,12 +43,14 @@ std::vector<std::string> command(const realm::LaunchPlan& plan, const RunRequest
     if (request.console_to_stderr) argv = {"sh", "-c", "exec \"$@\" >&2", "sh"};
     argv.insert(argv.end(), {"rvmm", "run", kConfig, "--inside-lab", "--report", kReport});
     if (!request.profiles.empty()) argv.insert(argv.end(), {"--profiles", kProfiles});
-    if (plan.is_realm()) argv.insert(argv.end(), {"--host", "emulated"});
+    if (plan.is_realm())
+        argv.insert(argv.end(), {"--host", std::string(to_string(request.lab.machine.realms))});
     return argv;
 }
 
 /// Our report: the inner one, with where it came from. Errors: it is missing or says another RIM.
-Result<std::string> finish_report(const lab::LabOutcome& outcome, const std::string& rim) {
+Result<std::string> finish_report(const lab::LabOutcome& outcome, const realm::LaunchPlan& plan,
+                                  const std::string& rim) {
     const auto found = outcome.collected.find(kReport);
     if (found == outcome.collected.end()) return std::string();
     const auto* text = reinterpret_cast<const char*>(found->second.data());
@@ -57,6 +59,7 @@ Result<std::string> finish_report(const lab::LabOutcome& outcome, const std::str
     if (const std::string inner = json.value("rim", ""); inner != rim)
         return fail(Stage::kInternal, "the lab measured RIM {}, the plan says {}", inner, rim);
     json["host"] = to_string(RunsOn::kLab);
+    json["emulated"] = plan.is_realm();  // a real realm of an emulated machine is no better
     json["milliseconds"]["lab_boot"] = outcome.boot_seconds * 1000;
     return json.dump();
 }
@@ -64,7 +67,7 @@ Result<std::string> finish_report(const lab::LabOutcome& outcome, const std::str
 }  // namespace
 
 Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunRequest& request) {
-    RVMM_TRY(const auto config, lab::LabConfig::find());
+    RVMM_TRY(const auto config, lab::LabConfig::find(request.lab));
     lab::LabRequest lab_request;
     lab_request.argv = command(plan, request);
     add_images(plan, lab_request);
@@ -74,14 +77,15 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     const bool console = plan.spec().console.mode == realm::ConsoleSpec::Mode::kStdio;
     lab_request.console = console ? lab::Console::kSerial : lab::Console::kPipes;
     // The guest's memory, twice where it shares all of it, and what the lab itself needs.
-    lab_request.memory = std::max(kLabMemory, 2 * plan.spec().machine.memory + kLabItself);
+    if (!config.machine.memory)
+        lab_request.memory = std::max(kLabMemory, 2 * plan.spec().machine.memory + kLabItself);
 
     RunResult result;
     result.host = RunsOn::kLab;
     if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
     RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
     result.exit_code = outcome.exit_code;
-    RVMM_TRY(result.report, finish_report(outcome, to_hex(request.rim)));
+    RVMM_TRY(result.report, finish_report(outcome, plan, to_hex(request.rim)));
     return result;
 }
 

@@ -7,12 +7,14 @@
 #include "base/error.hpp"
 #include "realm/plan/launch_plan.hpp"
 #include "vmm/hosts/host_facts.hpp"
+#include "vmm/lab/lab_config.hpp"
 #include "vmm/machine/outcome.hpp"
 
 namespace rvmm::vmm {
 
 struct RunRequest {
     HostWishes wishes;
+    lab::LabSearch lab;              // where a lab is, if it comes to that
     bool console_to_stderr = false;  // standard output belongs to a report
     bool inside_lab = false;         // the outer rvmm has already said what kind of realm this is
     measure::Digest rim;             // what the plan measures to; empty for an ordinary VM

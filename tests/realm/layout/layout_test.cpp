@@ -23,9 +23,9 @@ class LayoutTest : public ::testing::Test {
         result.boot.initrd = dir_.write("initrd", Bytes(size, std::byte{0xee}));
         return result;
     }
-    static Result<GuestLayout> lay_out(const RealmSpec& spec) {
+    static Result<GuestLayout> lay_out(const RealmSpec& spec, std::uint64_t granule = kPageSize4K) {
         RVMM_TRY(const Board board, make_board(spec));
-        return make_layout(spec, board);
+        return make_layout(spec, board, {.granule = granule});
     }
     static const Blob* find(const GuestLayout& layout, Blob::Kind kind) {
         for (const Blob& blob : layout.blobs)
@@ -52,16 +52,75 @@ TEST_F(LayoutTest, ImageAndInitrd_LieWhereKvmtoolPutsThem) {
     EXPECT_EQ(layout->fdt, Ipa{0x8fe0'0000});
 }
 
-TEST_F(LayoutTest, PageTails_AreZero) {
-    const auto layout = lay_out(with_initrd(spec(64 * kMiB, ImageBuilder{}.build()), 5000));
-    ASSERT_TRUE(layout) << layout.error().message();
-    for (const Blob& blob : layout->blobs) {
-        EXPECT_TRUE(is_aligned(blob.base.value, kPageSize4K));
-        EXPECT_TRUE(is_aligned(blob.bytes().size(), kPageSize4K));
-        EXPECT_LT(blob.bytes().size() - blob.contents.size(), kPageSize4K);
-        for (std::size_t i = blob.contents.size(); i < blob.bytes().size(); ++i)
-            ASSERT_EQ(blob.bytes()[i], std::byte{0});
+// The granule decides alignment and tails, and nothing else: with an initrd in the gap, above the
+// FDT, and with the FDT in the last pages of RAM.
+class LayoutOfGranule : public LayoutTest, public ::testing::WithParamInterface<std::uint64_t> {};
+
+INSTANTIATE_TEST_SUITE_P(PageSizes, LayoutOfGranule, ::testing::Values(4096U, 16384U, 65536U),
+                         [](const auto& granule) {
+                             return std::to_string(granule.param / 1024) + "K";
+                         });
+
+TEST_P(LayoutOfGranule, Blobs_AreWholeGranulesWithZeroTails) {
+    const std::uint64_t granule = GetParam();
+    for (const auto& [memory, image_size] :
+         {std::pair{64 * kMiB, std::uint64_t{0}}, std::pair{64 * kMiB, 0x1'2345 + kMiB},
+          std::pair{512 * kMiB, 256 * kMiB - 2 * kMiB - 4097}, std::pair{2 * kMiB, kMiB + 1}}) {
+        const Bytes kernel = ImageBuilder{.image_size = image_size}.build();
+        const auto layout = lay_out(
+            memory > 2 * kMiB ? with_initrd(spec(memory, kernel), 70'001) : spec(memory, kernel),
+            granule);
+        ASSERT_TRUE(layout) << layout.error().message();
+        Ipa free{0x8000'0000};
+        for (const Blob& blob : layout->blobs) {
+            EXPECT_GE(blob.base, free);
+            free = blob.range().top();
+            EXPECT_EQ(blob.granule, granule);
+            EXPECT_TRUE(is_aligned(blob.base.value, granule));
+            EXPECT_EQ(blob.bytes().size(), align_up(blob.contents.size(), granule));
+            EXPECT_TRUE(std::ranges::equal(blob.bytes().first(blob.contents.size()),
+                                           blob.contents.source()));
+            for (std::size_t i = blob.contents.size(); i < blob.bytes().size(); ++i)
+                ASSERT_EQ(blob.bytes()[i], std::byte{0});
+        }
+        EXPECT_LE(free, Ipa{0x8000'0000 + memory});
+        EXPECT_EQ(layout->entry, find(*layout, Blob::Kind::kKernel)->base);
+        EXPECT_EQ(layout->fdt, find(*layout, Blob::Kind::kFdt)->base);
+        // Nothing lies in the kernel's BSS.
+        for (const Blob& blob : layout->blobs)
+            if (blob.kind != Blob::Kind::kKernel) EXPECT_GE(blob.base, layout->entry + image_size);
     }
+}
+
+TEST_P(LayoutOfGranule, Initrd_IsAsCloseBelowTheFdtAsGranulesAllow) {
+    const auto layout =
+        lay_out(with_initrd(spec(64 * kMiB, ImageBuilder{}.build()), 70'001), GetParam());
+    ASSERT_TRUE(layout) << layout.error().message();
+    const Blob* initrd = find(*layout, Blob::Kind::kInitrd);
+    EXPECT_EQ(initrd->base, Ipa{align_down(layout->fdt.value - 70'001, GetParam())});
+    EXPECT_EQ(initrd->contents.size(), 70'001U);
+}
+
+TEST_P(LayoutOfGranule, TextOffset_IsAMultipleOfIt) {
+    for (const std::uint64_t offset : {0x1000U, 0x4000U, 0x1'0000U, 0x8'0000U}) {
+        const auto layout =
+            lay_out(spec(64 * kMiB, ImageBuilder{.text_offset = offset}.build()), GetParam());
+        EXPECT_EQ(layout.has_value(), is_aligned(offset, GetParam())) << offset;
+        if (layout) {
+            EXPECT_EQ(layout->entry, Ipa{0x8000'0000 + offset});
+        } else {
+            EXPECT_EQ(layout.error().stage(), Stage::kConfig);
+        }
+    }
+    const auto flat = lay_out(spec(32 * kMiB, test::bytes_of("code")), GetParam());
+    ASSERT_TRUE(flat) << flat.error().message();
+    EXPECT_EQ(flat->entry, Ipa{0x8008'0000});
+}
+
+TEST_P(LayoutOfGranule, SmallRam_HasTheFdtInItsLastGranules) {
+    const auto layout = lay_out(spec(2 * kMiB, test::bytes_of("code")), GetParam());
+    ASSERT_TRUE(layout) << layout.error().message();
+    EXPECT_EQ(layout->fdt, Ipa{0x8020'0000 - GetParam()});
 }
 
 TEST_F(LayoutTest, FlatBinary_LeavesRoomForItsStackBelowTheFdt) {
@@ -70,13 +129,6 @@ TEST_F(LayoutTest, FlatBinary_LeavesRoomForItsStackBelowTheFdt) {
     EXPECT_EQ(layout->kernel_format, KernelFormat::kFlat);
     EXPECT_EQ(layout->entry, Ipa{0x8008'0000});
     EXPECT_GE(layout->fdt, Ipa{0x810a'0000});
-}
-
-TEST_F(LayoutTest, SmallRam_HasTheFdtInItsLastPages) {
-    const auto layout = lay_out(spec(2 * kMiB, test::bytes_of("code")));
-    ASSERT_TRUE(layout) << layout.error().message();
-    EXPECT_EQ(find(*layout, Blob::Kind::kFdt)->range().top(), Ipa{0x8020'0000});
-    EXPECT_EQ(layout->fdt, Ipa{0x801f'f000});
 }
 
 TEST_F(LayoutTest, KernelInTheFdtsPlace_MovesTheFdtToTheEndOfRam) {

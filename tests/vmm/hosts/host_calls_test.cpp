@@ -26,7 +26,7 @@ class HostCallsTest : public ::testing::Test {
     static constexpr std::uint64_t kSharedBit = 1ULL << 39;
 
     void SetUp() override {
-        auto made = SplitMemory::create(*IpaRange::make(kBase, 16 * 4096), kSharedBit, 10);
+        auto made = SplitMemory::create(*IpaRange::make(kBase, 16 * 4096), kSharedBit, {});
         ASSERT_TRUE(made);
         memory = std::move(*made);
         ASSERT_TRUE(memory->convert(*IpaRange::make(kBase, 2 * 4096), realm::Ripas::kEmpty));

@@ -6,6 +6,8 @@
 //            64 MiB; the last time, one each 2 MiB.
 //   pages=N  makes N alternate pages (0, 2, 4, ...) EMPTY one by one, checks each, makes them RAM
 //            again in the same order and checks each. In several passes where memory is too small.
+//            The private pages between them, which the host may have in one page of its own with
+//            them, keep what they hold.
 //
 // Exit status: 0, or one of the constants below.
 #include "calls.hpp"
@@ -24,6 +26,7 @@ constexpr std::uint64_t kUnshareRefused = 45;
 constexpr std::uint64_t kPrivateContentShown = 46;
 constexpr std::uint64_t kSharedContentShown = 47;
 constexpr std::uint64_t kNoFreeMemory = 48;
+constexpr std::uint64_t kNeighbourChanged = 49;
 
 constexpr std::uint64_t kSampleStep = 64 << 20;
 constexpr std::uint64_t kLastSampleStep = 2 << 20;
@@ -95,6 +98,17 @@ void check_unshared(std::uint64_t page) {
     if (!is_zero(page)) fail(kSharedContentShown, "the unshared page is not zero at ", Hex{page});
 }
 
+/// A page that stays private. Only its edges: there are many.
+void mark_neighbour(std::uint64_t page) {
+    words_at(page)[0] = private_marker(page);
+    words_at(page)[kWords - 1] = private_marker(page);
+}
+void check_neighbour(std::uint64_t page) {
+    const volatile std::uint64_t* words = words_at(page);
+    if (words[0] != private_marker(page) || words[kWords - 1] != private_marker(page))
+        fail(kNeighbourChanged, "a private page has changed at ", Hex{page});
+}
+
 void remove_block(std::uint64_t base, std::uint64_t end) {
     const std::size_t count = free_count;
     for (std::size_t i = 0; i < count; ++i) {
@@ -162,18 +176,21 @@ void convert_all(std::uint64_t times, std::uint64_t bytes) {
 
 /// Converts up to `count` alternate pages from `first` on, below `end`, and back; returns how many.
 std::uint64_t convert_alternate(std::uint64_t first, std::uint64_t end, std::uint64_t count) {
-    const std::uint64_t room = (end - first + kPage) / (2 * kPage);
+    const std::uint64_t room = (end - first) / (2 * kPage);
     if (count > room) count = room;
     for (std::uint64_t i = 0; i < count; ++i) {
         const std::uint64_t page = first + i * 2 * kPage;
         fill(page, private_marker(page));
+        mark_neighbour(page + kPage);
         share(page, page + kPage);
         check_shared(page);
     }
     for (std::uint64_t i = 0; i < count; ++i) {
         const std::uint64_t page = first + i * 2 * kPage;
+        check_neighbour(page + kPage);
         unshare(page, page + kPage);
         check_unshared(page);
+        check_neighbour(page + kPage);
     }
     return count;
 }
