@@ -6,7 +6,8 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
+
+#include "base/page_size.hpp"
 
 namespace rvmm::vmm::kvm {
 namespace {
@@ -35,9 +36,7 @@ class RealDriver final : public Driver {
         if (!(file >> value)) return std::nullopt;
         return value;
     }
-    std::uint64_t page_size() override {
-        return static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    }
+    std::uint64_t page_size() override { return host_page_size(); }
 };
 
 }  // namespace
