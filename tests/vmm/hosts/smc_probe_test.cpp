@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "vmm/fake_kvm.hpp"
+#include "fake_kvm/guest.hpp"
 
 namespace rvmm::vmm {
 namespace {

@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "fake_kvm/guest.hpp"
 #include "realm/plan/fold.hpp"
-#include "vmm/fake_kvm.hpp"
 #include "vmm/hosts/emulated_realm.hpp"
 #include "vmm/hosts/ordinary_vm.hpp"
 
