@@ -45,7 +45,7 @@ class RealmMemoryTest : public ::testing::TestWithParam<Revision> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Modes, RealmMemoryTest, ::testing::Values(Revision::kV14, Revision::kV15),
-                         [](const auto& info) { return std::string(traits(info.param).name); });
+                         [](const auto& named) { return std::string(traits(named.param).name); });
 
 TEST_P(RealmMemoryTest, Devices_ReachSharedPagesAlone) {
     std::array<std::byte, 8> bytes{};
@@ -104,14 +104,14 @@ TEST_P(RealmMemoryTest, Lease_DelaysAConversionToPrivateAndNotForEver) {
 
 TEST_P(RealmMemoryTest, MemoryThatTheHostTookAway_IsReportedWithItsAddress) {
     ASSERT_TRUE(memory_->convert(pages(0, 4), State::kShared));
-    EXPECT_EXIT(
-        {
-            // What a delegated page does: SIGBUS at a guest address.
-            for (int fd = 3; fd < 64; ++fd) static_cast<void>(::ftruncate(fd, 4096));
-            std::array<std::byte, 8> bytes{};
-            static_cast<void>(memory_->read(Ipa{kTestRam + 8192}, bytes));
-        },
-        ::testing::ExitedWithCode(70), "guest memory at 0x80002000 cannot be touched");
+    const auto touch = [&] {
+        // What a delegated page does: SIGBUS at a guest address.
+        for (int fd = 3; fd < 64; ++fd) static_cast<void>(::ftruncate(fd, 4096));
+        std::array<std::byte, 8> bytes{};
+        static_cast<void>(memory_->read(Ipa{kTestRam + 8192}, bytes));
+    };
+    EXPECT_EXIT(touch(), ::testing::ExitedWithCode(70),
+                "guest memory at 0x80002000 cannot be touched");
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ class RealmLaunch : public ::testing::TestWithParam<Revision> {
 INSTANTIATE_TEST_SUITE_P(Revisions, RealmLaunch,
                          ::testing::Values(Revision::kV10, Revision::kV12, Revision::kV13,
                                            Revision::kV14, Revision::kV15),
-                         [](const auto& info) { return std::string(traits(info.param).name); });
+                         [](const auto& named) { return std::string(traits(named.param).name); });
 
 TEST_P(RealmLaunch, Boot_RunsToItsEndAndMeasuresAsPredicted) {
     const auto realm = plan(4);

@@ -127,7 +127,7 @@ TEST(RealmProbe, Doctor_ReportsTheHostAndItsKnownDefects) {
             ASSERT_TRUE(vm) << vm.error().message();
             facts.realm_host = report_on(*system, *std::move(vm));
         }
-        const Diagnosis diagnosis = diagnose(facts);
+        const Diagnosis diagnosis = diagnose(facts, {});
         const std::string text = to_text(diagnosis, false);
         const std::string name(traits(revision).name);
         EXPECT_NE(text.find(name + " of KVM's realm interface"), std::string::npos) << text;

@@ -15,7 +15,7 @@ class RealmTrace : public ::testing::TestWithParam<Revision> {};
 INSTANTIATE_TEST_SUITE_P(Revisions, RealmTrace,
                          ::testing::Values(Revision::kV10, Revision::kV12, Revision::kV13,
                                            Revision::kV14, Revision::kV15),
-                         [](const auto& info) { return std::string(traits(info.param).name); });
+                         [](const auto& named) { return std::string(traits(named.param).name); });
 
 std::string text_of(const std::string& path) {
     std::ifstream file(path);

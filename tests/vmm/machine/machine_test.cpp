@@ -70,7 +70,7 @@ class MachineTest : public ::testing::Test {
         RVMM_TRY(const auto system, kvm::System::open(*fake_));
         asio::io_context loop(1);
         ConsoleOutput console(loop, console_fd);
-        std::unique_ptr<GuestKind> guest;
+        std::unique_ptr<LoadedGuest> guest;
         if (plan.is_realm()) {
             RVMM_TRY(const auto rim, realm::fold_rim(plan));
             RVMM_TRY(guest, EmulatedRealm::create(plan, rim, console));
@@ -78,7 +78,9 @@ class MachineTest : public ::testing::Test {
             RVMM_TRY(guest, OrdinaryVm::create(plan, console));
         }
         guest_memory_ = &guest->memory();
-        RVMM_TRY(const auto machine, Machine::create(plan, system, *guest, loop, console));
+        RVMM_TRY(auto built, build_vm(plan, system, *guest));
+        RVMM_TRY(const auto machine,
+                 Machine::create(plan.board(), std::move(built), *guest, loop, console));
         return machine->run();
     }
 
