@@ -22,24 +22,9 @@ std::optional<Area> area_of(const std::string& line) {
     return area;
 }
 
-}  // namespace
-
-bool read_user(std::uint64_t address, MutableByteSpan out) {
-    const iovec to = {out.data(), out.size()};
-    const iovec from = {reinterpret_cast<void*>(address), out.size()};
-    return ::process_vm_readv(::getpid(), &to, 1, &from, 1, 0) == static_cast<ssize_t>(out.size());
-}
-
-bool write_user(std::uint64_t address, ByteSpan bytes) {
-    const iovec from = {const_cast<std::byte*>(bytes.data()), bytes.size()};
-    const iovec to = {reinterpret_cast<void*>(address), bytes.size()};
-    return ::process_vm_writev(::getpid(), &from, 1, &to, 1, 0) ==
-           static_cast<ssize_t>(bytes.size());
-}
-
-Backing backing_of(std::uint64_t address, std::uint64_t size) {
+Backing look_up(const char* file, std::uint64_t address, std::uint64_t size) {
     Backing backing;
-    std::ifstream maps("/proc/self/smaps");
+    std::ifstream maps(file);
     std::uint64_t next = address;
     bool inside = false;
     for (std::string line; std::getline(maps, line);) {
@@ -56,6 +41,29 @@ Backing backing_of(std::uint64_t address, std::uint64_t size) {
     }
     backing.mapped = backing.mapped && next >= address + size;
     return backing;
+}
+
+}  // namespace
+
+bool read_user(std::uint64_t address, MutableByteSpan out) {
+    const iovec to = {out.data(), out.size()};
+    const iovec from = {reinterpret_cast<void*>(address), out.size()};
+    return ::process_vm_readv(::getpid(), &to, 1, &from, 1, 0) == static_cast<ssize_t>(out.size());
+}
+
+bool write_user(std::uint64_t address, ByteSpan bytes) {
+    const iovec from = {const_cast<std::byte*>(bytes.data()), bytes.size()};
+    const iovec to = {reinterpret_cast<void*>(address), bytes.size()};
+    return ::process_vm_writev(::getpid(), &from, 1, &to, 1, 0) ==
+           static_cast<ssize_t>(bytes.size());
+}
+
+Backing backing_of(std::uint64_t address, std::uint64_t size) {
+    return look_up("/proc/self/maps", address, size);
+}
+
+Backing full_backing_of(std::uint64_t address, std::uint64_t size) {
+    return look_up("/proc/self/smaps", address, size);
 }
 
 }  // namespace rvmm::vmm::fake

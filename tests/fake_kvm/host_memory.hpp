@@ -26,7 +26,7 @@ void store_record(std::uint64_t address, const T& record) {
     std::memcpy(reinterpret_cast<void*>(address), &record, sizeof record);
 }
 
-/// All of [address, address + size), as /proc/self/smaps shows it.
+/// All of [address, address + size), as /proc/self/maps shows it.
 struct Backing {
     bool mapped = true;       // no holes
     bool writable = true;     // all of it
@@ -34,5 +34,7 @@ struct Backing {
     bool huge_pages = false;  // some of it may be backed by transparent huge pages
 };
 Backing backing_of(std::uint64_t address, std::uint64_t size);
+/// With `huge_pages`, which is slow: it has the kernel look at every page of the process.
+Backing full_backing_of(std::uint64_t address, std::uint64_t size);
 
 }  // namespace rvmm::vmm::fake

@@ -75,7 +75,7 @@ void GuestMemory::check_backing(const abi::UserMemoryRegion2& region) {
     if (region.guest_phys_addr + region.memory_size > 1ULL << (ipa_bits_ - 1))
         host_.ledger.violation("memory slot above the shared bit (sheet 2)");
     if (!host_.rules.plain_backing || region.userspace_addr == 0) return;
-    const Backing backing = backing_of(region.userspace_addr, region.memory_size);
+    const Backing backing = full_backing_of(region.userspace_addr, region.memory_size);
     if (!backing.mapped || !backing.shared)
         host_.ledger.violation("shared half is not all MAP_SHARED memory (sheet 3.2, v14)");
     if (backing.huge_pages)

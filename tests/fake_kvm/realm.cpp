@@ -127,25 +127,24 @@ std::uint64_t Realm::next_limit() {
     return host_.options.populate_pages == 0 ? UINT64_MAX : host_.options.populate_pages;
 }
 
-long Realm::populate_page(Ipa ipa, std::uint64_t source, bool measured) {
-    Ledger& ledger = host_.ledger;
+std::optional<Realm::Refusal> Realm::populate_page(Ipa ipa, std::uint64_t source, bool measured) {
+    constexpr Refusal kUnreadable = {EFAULT, "POPULATE: source cannot be read"};
     const std::uint64_t size = host_.options.page_size;
     const auto page = *IpaRange::make(ipa, size);
     const bool twice = populated_.contains(ipa.value);
     if (twice && host_.rules.populate_twice == EEXIST)
-        return ledger.refuse(EEXIST, "POPULATE: a page twice (seen 2.7)");
-    Bytes content(size);
-    const bool readable = read_user(align_down(source, kPageSize4K), content);
-    if (!readable && host_.rules.populate_in_out)
-        return ledger.refuse(EFAULT, "POPULATE: source cannot be read");
+        return Refusal{EEXIST, "POPULATE: a page twice (seen 2.7)"};
+    page_.resize(size);
+    const bool readable = read_user(align_down(source, kPageSize4K), page_);
+    if (!readable && host_.rules.populate_in_out) return kUnreadable;
     if (!vm_.memory.is_private(page))
-        return ledger.refuse(EINVAL, "POPULATE: page is not PRIVATE (sheet 3.2)");
-    if (!readable) return ledger.refuse(EFAULT, "POPULATE: source cannot be read");
-    if (twice || !rmm_->populate(ipa, measured, content))
-        return ledger.refuse(ENXIO, "POPULATE: the RMM refuses (a page twice? sheet 6)");
+        return Refusal{EINVAL, "POPULATE: page is not PRIVATE (sheet 3.2)"};
+    if (!readable) return kUnreadable;
+    if (twice || !rmm_->populate(ipa, measured, page_))
+        return Refusal{ENXIO, "POPULATE: the RMM refuses (a page twice? sheet 6)"};
     populated_.add({ipa.value, ipa.value + size});
     vm_.memory.take(page);
-    return 0;
+    return std::nullopt;
 }
 
 long Realm::populate_pages(const abi::Populate& request) {
@@ -166,8 +165,10 @@ long Realm::populate_pages(const abi::Populate& request) {
     for (std::uint64_t i = 0; i < pages; ++i) {
         const std::uint64_t at = i * page;
         const bool measured = (request.flags & abi::kPopulateMeasure) != 0;
-        const long error = populate_page(Ipa{request.base + at}, request.source + at, measured);
-        if (error != 0) return i == 0 ? error : static_cast<long>(i);
+        const auto refusal = populate_page(Ipa{request.base + at}, request.source + at, measured);
+        if (!refusal) continue;
+        // After progress the error waits for the next call: sheet 6.
+        return i == 0 ? ledger.refuse(refusal->error_number, refusal->rule) : static_cast<long>(i);
     }
     return static_cast<long>(pages);
 }

@@ -53,7 +53,11 @@ class Realm {
     long check_populate(const kvm::abi::Populate& request);
     /// Pages done, or -errno.
     long populate_pages(const kvm::abi::Populate& request);
-    long populate_page(Ipa ipa, std::uint64_t source, bool measured);
+    struct Refusal {
+        int error_number;
+        std::string_view rule;
+    };
+    std::optional<Refusal> populate_page(Ipa ipa, std::uint64_t source, bool measured);
     std::uint64_t next_limit();
     long return_progress(std::uint64_t argument, kvm::abi::Populate request, long pages);
     long activate_created();
@@ -72,6 +76,7 @@ class Realm {
     std::unique_ptr<Rmm> rmm_;
     std::uint8_t hash_ = 0;
     std::array<std::byte, kvm::abi::kRpvSize> rpv_ = {};
+    Bytes page_;            // the one that is populated just now
     RangeSet populated_;    // by IPA, measured or not
     RangeSet initialised_;  // by IPA: INIT_RIPAS calls of v10
 };

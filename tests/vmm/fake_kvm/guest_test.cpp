@@ -1,25 +1,16 @@
 // What a scripted guest makes a VMM see.
 #include <cstring>
 
-#include <gtest/gtest.h>
-
-#include "vmm/fake_kvm/raw_vmm.hpp"
+#include "vmm/fake_kvm/rig.hpp"
 
 namespace rvmm::vmm {
 namespace {
 
 namespace abi = kvm::abi;
 
-const IpaRange kRam = *IpaRange::make(Ipa{0x8000'0000}, 4ULL << 20);
 const IpaRange kPage = *IpaRange::make(Ipa{0x8010'0000}, 4096);
 constexpr std::uint64_t kUart = 0x100'0000;
 constexpr std::uint64_t kShared = 1ULL << 33;
-
-FakeOptions options(FakeRevision revision) {
-    FakeOptions options;
-    options.revision = revision;
-    return options;
-}
 
 /// A realm that is ready to run.
 class Realm {
@@ -57,9 +48,6 @@ class Realm {
         EXPECT_EQ(vmm.command(abi::RealmCommand::kActivate), 0);
     }
 };
-
-constexpr auto kAllRevisions = {FakeRevision::kV10, FakeRevision::kV12, FakeRevision::kV13,
-                                FakeRevision::kV14, FakeRevision::kV15};
 
 TEST(FakeGuest, Mmio_IsCompletedByTheNextEntry) {
     for (const FakeRevision revision : kAllRevisions) {
