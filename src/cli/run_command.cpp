@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "base/log.hpp"
+#include "cli/kvm_access.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
 #include "realm/plan/compare.hpp"
@@ -30,6 +32,7 @@ struct RunOptions {
     std::string expect_rim;
     std::string expect;
     bool inside_lab = false;
+    std::string record;
 };
 
 std::optional<realm::HostKind> host_kind(const std::string& name) {
@@ -76,6 +79,7 @@ Result<int> run(const RunOptions& options) {
         RVMM_TRY(NewFile file, NewFile::create(options.report, "report"));
         report.emplace(std::move(file));
     }
+    RVMM_TRY(const auto kvm, KvmAccess::create(options.record));
     RVMM_TRY(auto spec, realm::load_config(options.config, options.parsing));
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
     RVMM_TRY(const auto plan,
@@ -86,7 +90,12 @@ Result<int> run(const RunOptions& options) {
     request.wishes = {options.emulate, host_kind(options.host)};
     request.console_to_stderr = options.json;
     request.inside_lab = options.inside_lab;
-    RVMM_TRY(const auto outcome, vmm::run_image(plan, request));
+    request.driver = &kvm->driver();
+    request.records = kvm->records();
+    const auto run = vmm::run_image(plan, request);
+    const auto recorded = kvm->finish();
+    if (!run && !recorded) warn("{}", recorded.error().message());
+    RVMM_TRY(const auto outcome, run);
     if (outcome.report.empty()) return outcome.exit_code;  // the lab's rvmm said why
     const std::string line = outcome.report + "\n";
     if (report) {
@@ -94,6 +103,7 @@ Result<int> run(const RunOptions& options) {
         RVMM_CHECK(report->finish());
     }
     if (options.json) RVMM_CHECK(print(line, "the report"));
+    RVMM_CHECK(recorded);
     return outcome.exit_code;
 }
 
@@ -136,6 +146,7 @@ void add_run_command(CLI::App& app, CommandResult& result) {
                      "The same by a measurement log, document or CoRIM; says what differs first")
         ->excludes(expect_rim);
     add_profiles_option(*command, options->profiles);
+    add_record_option(*command, options->record);
     command->add_flag("--inside-lab", options->inside_lab)->group("");
     command->footer(kFooter);
     command->callback([options, &result] { result.value = run(*options); });

@@ -7,7 +7,7 @@
 namespace rvmm::vmm {
 
 Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& request) {
-    kvm::Driver& driver = kvm::real_driver();
+    kvm::Driver& driver = request.driver != nullptr ? *request.driver : kvm::real_driver();
     RVMM_TRY(const RunsOn host, choose_host(plan.spec(), request.wishes, find_host_facts(driver)));
     const bool emulated = plan.is_realm() && host != RunsOn::kCca;
     if (emulated && !request.inside_lab)
@@ -18,6 +18,10 @@ Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& req
         case RunsOn::kEmulated:
             return run_locally(plan, request, host, driver);
         case RunsOn::kLab:
+            if (request.records)
+                return std::unexpected(
+                    Error(Stage::kUsage, "a run in a lab makes no calls to this machine's KVM")
+                        .with_advice("record on the arm64 machine itself"));
             return run_in_lab_host(plan, request);
         case RunsOn::kCca:
             break;
