@@ -31,13 +31,14 @@ class NewFile {
 
     Result<> write(ByteSpan bytes);
     Result<> write(std::string_view text) { return write(as_bytes(text)); }
-    /// Writes what is still in the buffer and keeps the file.
+    /// Writes what is still in the buffer.
+    Result<> flush();
+    /// The same, and keeps the file.
     Result<> finish();
 
   private:
     NewFile(std::filesystem::path path, std::string what, UniqueFd fd)
         : path_(std::move(path)), what_(std::move(what)), fd_(std::move(fd)) {}
-    Result<> flush();
 
     std::filesystem::path path_;
     std::string what_;

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "base/log.hpp"
+#include "cli/kvm_access.hpp"
 #include "cli/lab_option.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
@@ -32,6 +34,7 @@ struct RunOptions {
     std::string expect;
     std::string lab;
     bool inside_lab = false;
+    std::string record;
 };
 
 std::optional<realm::HostKind> host_kind(const std::string& name) {
@@ -78,6 +81,7 @@ Result<int> run(const RunOptions& options) {
         RVMM_TRY(NewFile file, NewFile::create(options.report, "report"));
         report.emplace(std::move(file));
     }
+    RVMM_TRY(const auto kvm, KvmAccess::create(options.record));
     RVMM_TRY(auto spec, realm::load_config(options.config, options.parsing));
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
     RVMM_TRY(const auto plan,
@@ -89,7 +93,12 @@ Result<int> run(const RunOptions& options) {
     request.wishes = {options.emulate, host_kind(options.host)};
     request.console_to_stderr = options.json;
     request.inside_lab = options.inside_lab;
-    RVMM_TRY(const auto outcome, vmm::run_image(plan, request));
+    request.driver = &kvm->driver();
+    request.records = kvm->records();
+    const auto run = vmm::run_image(plan, request);
+    const auto recorded = kvm->finish();
+    if (!run && !recorded) warn("{}", recorded.error().message());
+    RVMM_TRY(const auto outcome, run);
     if (outcome.report.empty()) return outcome.exit_code;  // the lab's rvmm said why
     const std::string line = outcome.report + "\n";
     if (report) {
@@ -97,6 +106,7 @@ Result<int> run(const RunOptions& options) {
         RVMM_CHECK(report->finish());
     }
     if (options.json) RVMM_CHECK(print(line, "the report"));
+    RVMM_CHECK(recorded);
     return outcome.exit_code;
 }
 
@@ -140,6 +150,7 @@ void add_run_command(CLI::App& app, CommandResult& result) {
         ->excludes(expect_rim);
     add_profiles_option(*command, options->profiles);
     add_lab_option(*command, options->lab);
+    add_record_option(*command, options->record);
     command->add_flag("--inside-lab", options->inside_lab)->group("");
     command->footer(kFooter);
     command->callback([options, &result] { result.value = run(*options); });

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include <linux/kvm.h>
+
 #include "vmm/kvm/call_records.hpp"
 
 namespace rvmm::vmm::kvm {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <linux/kvm.h>
+struct kvm_run;  // of <linux/kvm.h>, which only vmm/ includes
 
 namespace rvmm::vmm::kvm {
 

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include <linux/kvm.h>
+
 #include "vmm/kvm/call_form.hpp"
 #include "vmm/kvm/realm_abi.hpp"
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <fmt/format.h>
+#include <linux/kvm.h>
 
 namespace rvmm::vmm::kvm {
 namespace {

@@ -1,6 +1,7 @@
 #include "vmm/kvm/object_names.hpp"
 
 #include <fmt/format.h>
+#include <linux/kvm.h>
 #include <sys/stat.h>
 
 namespace rvmm::vmm::kvm {

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include <fmt/format.h>
+#include <linux/kvm.h>
 
 #include "base/version.hpp"
 #include "vmm/kvm/call_text.hpp"

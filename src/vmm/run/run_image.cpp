@@ -21,7 +21,7 @@ void say_unprotected(RunsOn host, const lab::LabMachine& lab) {
 }  // namespace
 
 Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& request) {
-    kvm::Driver& driver = kvm::real_driver();
+    kvm::Driver& driver = request.driver != nullptr ? *request.driver : kvm::real_driver();
     HostFacts facts =
         find_host_facts(driver, looking_for(plan.spec(), request.wishes), request.lab);
     RVMM_TRY(const RunsOn host, choose_host(plan.spec(), request.wishes, facts));
@@ -33,6 +33,10 @@ Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& req
         case RunsOn::kCca:
             return run_locally(plan, request, {host, std::move(facts.realm_vm)}, driver);
         case RunsOn::kLab:
+            if (request.records)
+                return std::unexpected(
+                    Error(Stage::kUsage, "a run in a lab makes no calls to this machine's KVM")
+                        .with_advice("record on the arm64 machine itself"));
             return run_in_lab_host(plan, request);
     }
     return fail(Stage::kInternal, "no launcher for host {}", to_string(host));

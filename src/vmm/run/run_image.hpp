@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "realm/plan/launch_plan.hpp"
 #include "vmm/hosts/host_facts.hpp"
+#include "vmm/kvm/driver.hpp"
 #include "vmm/lab/lab_config.hpp"
 #include "vmm/machine/outcome.hpp"
 
@@ -19,6 +20,8 @@ struct RunRequest {
     bool inside_lab = false;         // the outer rvmm has already said what kind of realm this is
     measure::Digest rim;             // what the plan measures to; empty for an ordinary VM
     std::string profiles;            // text of the user's table of profiles; empty: there is none
+    kvm::Driver* driver = nullptr;   // what KVM is reached through; nullptr: the kernel itself
+    bool records = false;            // `driver` makes a recording
 };
 
 struct RunResult {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/kvm.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
