@@ -222,7 +222,7 @@ case_pages16k() {
     grep -q '^KernelPageSize: *16 kB' /proc/self/smaps || { bad pages16k 'pages have another size'; return; }
     launch pages16k_hello 0 hello.cfg --report pages16k_hello.json || return
     hello_lines pages16k_hello || return
-    launch pages16k_convert 0 convert.cfg --set "boot.cmdline=all=2 pages=$(count 20000 1000)" || return
+    launch pages16k_convert 0 convert.cfg --set "boot.cmdline=all=2 pages=$(count 20000 400)" || return
     grep ' ok, ' pages16k_convert.out | sed 's/^/measured: pages of 16 KiB: /'
     [ "$(grep -c ' ok, ' pages16k_convert.out)" = 2 ] || { bad pages16k_convert 'no ok lines'; return; }
     launch pages16k_linux 0 linux.cfg --report pages16k_linux.json || return

@@ -21,6 +21,15 @@ TEST(RangeSet, Neighbours_AreJoined) {
     EXPECT_TRUE(set.contains_all({6, 12}));
 }
 
+TEST(RangeSet, EmptyRun_HasNoParts) {
+    RangeSet set;
+    set.add({0, 8});
+    EXPECT_TRUE(set.parts_in({4, 4}).empty());
+    EXPECT_TRUE(set.parts_out({4, 4}).empty());
+    EXPECT_TRUE(set.parts_out({9, 9}).empty());
+    EXPECT_TRUE(set.contains_all({9, 9}));
+}
+
 TEST(RangeSet, RandomOperations_MatchABitmap) {
     constexpr std::uint64_t kSize = 48;
     std::mt19937 random(7);
