@@ -71,7 +71,7 @@ std::vector<unsigned> in_bits(const kvm::Vcpu::SveLengths& lengths) {
 }
 
 /// The lengths up to the one that is asked for, which must be one of the host's.
-Result<> set_sve(kvm::Vcpu& vcpu, unsigned vector_bits) {
+Result<> choose_sve_lengths(kvm::Vcpu& vcpu, unsigned vector_bits) {
     RVMM_TRY(kvm::Vcpu::SveLengths lengths, vcpu.sve_lengths());
     const unsigned quadwords = vector_bits / kQuadword;
     const auto has = in_bits(lengths);
@@ -81,11 +81,18 @@ Result<> set_sve(kvm::Vcpu& vcpu, unsigned vector_bits) {
                         has.empty() ? 0 : has.front(), has.empty() ? 0 : has.back()),
             "set realm.sve_vl to a length that it has (rvmm doctor), or to 0");
     const std::uint64_t up_to = (std::uint64_t{1} << quadwords) - 1;
-    if ((lengths[0] & up_to) != lengths[0]) {
-        lengths = {lengths[0] & up_to};
-        RVMM_CHECK(vcpu.set_sve_lengths(lengths));
-    }
-    if (const long rc = vcpu.finalize(abi::kVcpuSve); rc < 0)
+    if ((lengths[0] & up_to) == lengths[0]) return {};
+    lengths = {lengths[0] & up_to};
+    return vcpu.set_sve_lengths(lengths);
+}
+
+/// A vCPU with SVE is finalised whatever else is wrong: without that the VM can have no realm, not
+/// even one to be given up with.
+Result<> set_sve(kvm::Vcpu& vcpu, unsigned vector_bits) {
+    const Result<> chosen = choose_sve_lengths(vcpu, vector_bits);
+    const long rc = vcpu.finalize(abi::kVcpuSve);
+    if (!chosen) return chosen;
+    if (rc < 0)
         return fail_errno(Stage::kLaunch, static_cast<int>(-rc),
                           "cannot fix the SVE vector lengths of vCPU {}", vcpu.index());
     return {};
@@ -119,9 +126,9 @@ Result<kvm::Vcpu> create_vcpu(const realm::RealmParameters& realm, RealmVm& vm,
     RVMM_TRY(auto vcpu, vm.vm().create_vcpu(step.index));
     RVMM_CHECK(vcpu.init(features(realm, vm, step.runnable)));
     vm.set_vcpu_initialised();
+    if (realm.sve_vl != 0) RVMM_CHECK(set_sve(vcpu, realm.sve_vl));
     RVMM_CHECK(check_mpidr(vcpu, step));
     RVMM_CHECK(set_debug(vcpu, realm));
-    if (realm.sve_vl != 0) RVMM_CHECK(set_sve(vcpu, realm.sve_vl));
     if (realm.pmu_counters != 0) RVMM_CHECK(set_pmu_counters(vcpu, realm.pmu_counters));
     if (step.runnable) RVMM_CHECK(set_entry(vcpu, step));
     return vcpu;
@@ -154,6 +161,7 @@ Result<CpuFacts> cpu_facts(RealmVm& vm) {
     if (has_sve) {
         RVMM_TRY(const auto lengths, vcpu.sve_lengths());
         facts.sve_lengths = in_bits(lengths);
+        static_cast<void>(vcpu.finalize(abi::kVcpuSve));  // so that the VM can have a realm
     }
     if (has_pmu) {
         RVMM_TRY(const std::uint64_t pmcr, vcpu.pmcr());

@@ -11,9 +11,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "fake_kvm/fake_kvm.hpp"
+#include "fake_kvm/guest.hpp"
 #include "fake_kvm/replay_driver.hpp"
 #include "realm/plan/fold.hpp"
-#include "vmm/fake_kvm.hpp"
 #include "vmm/hosts/emulated_realm.hpp"
 #include "vmm/kvm/recording_driver.hpp"
 #include "vmm/machine/machine.hpp"
@@ -59,7 +60,9 @@ class ReplayTest : public ::testing::Test {
         ConsoleOutput console(loop, console_fd);
         RVMM_TRY(const auto rim, realm::fold_rim(*plan_));
         RVMM_TRY(const auto guest, EmulatedRealm::create(*plan_, rim, console));
-        RVMM_TRY(const auto machine, Machine::create(*plan_, system, *guest, loop, console));
+        RVMM_TRY(auto built, build_vm(*plan_, system, *guest));
+        RVMM_TRY(const auto machine,
+                 Machine::create(plan_->board(), std::move(built), *guest, loop, console));
         return machine->run();
     }
 
