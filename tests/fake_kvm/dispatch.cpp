@@ -38,6 +38,7 @@ long FakeKvm::ioctl(int fd, unsigned long request, std::uintptr_t argument) {
         return -ENOTTY;
     }
     const Object object = found->second;
+    if (object.vm) current_ = object.vm;
     if (object.vm && object.vm->dead) return -EIO;
     switch (object.kind) {
         case Kind::kSystem:
@@ -92,8 +93,9 @@ long FakeKvm::create_vm(std::uint64_t type) {
     const unsigned bits = asked == 0 ? kDefaultBits : asked;
     const unsigned most = is_realm ? host_.options.rmm_ipa_bits : host_.options.ipa_bits;
     if (bits < kLeastBits || bits > most) return -EINVAL;
-    vms_.push_back(std::make_shared<fake::Vm>(host_, is_realm, bits));
-    return make({.kind = Kind::kVm, .vm = vms_.back()});
+    current_ = std::make_shared<fake::Vm>(host_, is_realm, bits);
+    vms_.push_back(current_);
+    return make({.kind = Kind::kVm, .vm = current_});
 }
 
 // ---- A VM --------------------------------------------------------------------------------------

@@ -136,8 +136,8 @@ std::optional<std::uint64_t> FakeKvm::module_parameter(std::string_view name) {
 // ---- What tests look at ------------------------------------------------------------------------
 
 fake::Vm& FakeKvm::vm() {
-    if (vms_.empty()) throw std::logic_error("no VM was made on the fake");
-    return *vms_.back();
+    if (!current_) throw std::logic_error("no VM was made on the fake");
+    return *current_;
 }
 
 std::vector<kvm_userspace_memory_region> FakeKvm::slots() {

@@ -65,7 +65,7 @@ class FakeKvm final : public kvm::Driver {
 
     FakeOptions& options() { return host_.options; }
 
-    // The VM that was created last, also when it is closed.
+    // The VM that was called last, also when it is closed.
     fake::Vm& vm();
     Vcpu& vcpu(std::uint32_t id) { return vm().vcpus.at(id); }
     std::vector<kvm_userspace_memory_region> slots();
@@ -139,6 +139,7 @@ class FakeKvm final : public kvm::Driver {
     fake::Host host_;
     std::map<int, Object> objects_;
     std::vector<std::shared_ptr<fake::Vm>> vms_;
+    std::shared_ptr<fake::Vm> current_;  // the one that was called last
     std::map<const Vcpu*, std::byte*> runs_;
     std::map<std::uint32_t, std::deque<Step>> scripts_;
     int failing_call_ = -1;

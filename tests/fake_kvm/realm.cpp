@@ -18,17 +18,17 @@ Realm::Realm(Vm& vm) : vm_(vm), host_(vm.host) {}
 
 // ---- Creation ----------------------------------------------------------------------------------
 
+// Every vCPU of the VM counts, also one that was not initialised yet.
 bool Realm::add_sve(P& params) const {
     const std::uint32_t sve = 1U << KVM_ARM_VCPU_SVE;
+    if ((vm_.features.value_or(0) & sve) == 0) return true;
     std::optional<std::uint32_t> lengths;
     for (const auto& [id, vcpu] : vm_.vcpus) {
-        if (!vcpu.initialised || (vcpu.features & sve) == 0) continue;
         if (!vcpu.sve_finalised || vcpu.sve_vqs != lengths.value_or(vcpu.sve_vqs)) return false;
         lengths = vcpu.sve_vqs;
     }
-    if (!lengths) return true;
     params.set(P::kFlags0, params.get(P::kFlags0) | P::kFlagSve);
-    params.set(P::kSveVl, static_cast<std::uint32_t>(std::bit_width(*lengths) - 1));
+    params.set(P::kSveVl, static_cast<std::uint32_t>(std::bit_width(lengths.value_or(1)) - 1));
     return true;
 }
 
@@ -188,7 +188,12 @@ long Realm::populate(std::uint64_t argument) {
     const auto request = record_at<abi::Populate>(argument);
     if (!request) return -EFAULT;  // a probe: sheet 1.3
     if (const long error = check_populate(*request); error != 0) return error;
+    // Where a VM without realm descriptor must not be closed, a VMM that gives up makes one, by
+    // populating a page that is not private: seen 2.17. That is no mistake.
+    const bool gives_up = host_.rules.warns_unused && state_ == State::kNone;
     if (const long error = ensure_created(); error != 0) return error;
+    const auto page = IpaRange::make(Ipa{request->base}, host_.options.page_size);
+    if (gives_up && page && vm_.memory.is_shared(*page)) return -EINVAL;
     return return_progress(argument, *request, populate_pages(*request));
 }
 

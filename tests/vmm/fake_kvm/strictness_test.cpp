@@ -109,6 +109,30 @@ TEST(FakeKvmStrictness, V12WarnsOfVmsWithoutRealmDescriptor) {
     EXPECT_EQ(kvm.ioctl(kvm.open_kvm(), KVM_CHECK_EXTENSION, KVM_CAP_STEAL_TIME), 1);
 }
 
+TEST(FakeKvmStrictness, V12LaunchThatIsGivenUp_MakesADescriptorFirst) {
+    FakeKvm kvm(options(FakeRevision::kV12));
+    RawVmm vmm(kvm);
+    ASSERT_EQ(vmm.create_realm(34), 0);
+    ASSERT_EQ(vmm.add_slot(0, kRam), 0);
+    ASSERT_EQ(vmm.create_vcpu(0), 0);
+    ASSERT_EQ(vmm.init_vcpu(0), 0);
+    EXPECT_EQ(vmm.populate(kRam.base(), Bytes(4096)), -EINVAL) << "of a shared page";
+    EXPECT_TRUE(kvm.refusals().empty());
+    vmm.close_all();
+    EXPECT_EQ(kvm.kernel_warnings(), 0);
+}
+
+TEST(FakeKvmStrictness, Accessors_ShowTheVmThatWasCalledLast) {
+    FakeKvm kvm(options(FakeRevision::kV10));
+    RawVmm launch(kvm);
+    RawVmm probe(kvm);
+    ASSERT_EQ(launch.create_realm(34), 0);
+    ASSERT_EQ(probe.create_realm(36), 0);
+    EXPECT_EQ(kvm.vm().ipa_bits, 36U);
+    ASSERT_EQ(launch.create_vcpu(0), 0);
+    EXPECT_EQ(kvm.vm().ipa_bits, 34U);
+}
+
 TEST(FakeKvmStrictness, NthCallOfARequestFails) {
     FakeKvm kvm(options(FakeRevision::kV14));
     RawVmm vmm(kvm);
