@@ -34,7 +34,7 @@ struct LoaderItem {
 
 /// As made, the stock machine. Paths are as they are opened.
 struct LabMachine {
-    std::filesystem::path source;  // the file that describes it; empty: the stock machine
+    std::filesystem::path source = {};  // the file that describes it; empty: the stock machine
 
     std::string qemu = "qemu-system-aarch64";  // with a slash a path, else a program in PATH
     std::string machine = "virt,virtualization=on,gic-version=3";

@@ -14,13 +14,11 @@
 #include "vmm/lab/kernel_modules.hpp"
 #include "vmm/lab/log_tail.hpp"
 #include "vmm/lab/memory_file.hpp"
-#include "vmm/lab/qemu_process.hpp"
 
 namespace rvmm::vmm::lab {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -60,7 +58,9 @@ class LabCache : public testing::Test {
         write_manifest("");
         const fs::path modules = "cache/host-kernel/modules/lib/modules/6.12";
         write(modules / "modules.dep", "k/virtio_blk.ko.xz: k/dep.ko.xz\nk/dep.ko.xz:\n");
-        write(modules / "modules.builtin", "kernel/drivers/virtio/virtio.ko\n");
+        write(modules / "modules.builtin",
+              "kernel/drivers/virtio/virtio.ko\nkernel/drivers/virtio/virtio_pci.ko\n"
+              "kernel/drivers/char/virtio_console.ko\n");
         write(modules / "k/virtio_blk.ko.xz", "blk");
         write(modules / "k/dep.ko.xz", "dep");
         search_ = {.cache = root_ / "cache",
@@ -156,6 +156,48 @@ TEST_F(LabCache, OwnKernel_HasTheModulesOnlyIfSetupKnowsIt) {
     EXPECT_THAT(config.error().message(), HasSubstr("is not an arm64 Image"));
 }
 
+TEST_F(LabCache, MachineOfAFile_HasItsOwnThings) {
+    write("mine/qemu", "#!/bin/sh\n");
+    fs::permissions(root_ / "mine/qemu", fs::perms::owner_all);
+    write("mine/Image", kernel_image());
+    write("mine/modules/modules.dep", "");
+    search_.host_kernel = root_ / "none";
+    search_.machine = {.qemu = root_ / "mine/qemu",
+                       .kernel = root_ / "mine/Image",
+                       .modules = root_ / "mine/modules"};
+    const auto config = LabConfig::find(search_);
+    ASSERT_TRUE(config) << config.error().message();
+    EXPECT_EQ(config->qemu, root_ / "mine/qemu");
+    EXPECT_EQ(config->kernel, root_ / "mine/Image");
+    EXPECT_EQ(config->modules, root_ / "mine/modules");
+    EXPECT_EQ(config->machine, search_.machine);
+}
+
+TEST_F(LabCache, EachFileThatAMachineMisses_IsNamed) {
+    write("mine/Image", std::string("\x1f\x8b", 2) + std::string(62, '\0'));
+    const fs::path none = root_ / "none";
+    std::vector<LabMachine> machines(7);
+    machines[0].qemu = none;
+    machines[1].firmware = none;
+    machines[2].flash = {root_ / "mine/Image", none};
+    machines[3].loader = {{none, 0}};
+    machines[4].kernel = none;
+    machines[5].kernel = root_ / "mine/Image";
+    machines[5].modules = none;
+    machines[6].qemu = (root_ / "mine/Image").native();  // cannot be run
+    for (LabMachine& machine : machines) {
+        machine.source = "mine.toml";
+        search_.machine = machine;
+        const auto config = LabConfig::find(search_);
+        ASSERT_FALSE(config);
+        EXPECT_EQ(config.error().stage(), Stage::kHostCannot);
+        EXPECT_THAT(config.error().message(),
+                    testing::AnyOf(HasSubstr(none.native()), HasSubstr("mine/Image")));
+    }
+    search_.machine = {.kernel = root_ / "mine/Image", .kernel_address = 0x48000000};
+    EXPECT_THAT(LabConfig::find(search_).error().message(), HasSubstr("is compressed"));
+}
+
 TEST_F(LabCache, ProgramOfAnotherKind_IsRefused) {
     for (const std::string& program : {std::string(),
                                        std::string("\x7f"
@@ -195,6 +237,48 @@ TEST_F(LabCache, LargeFiles_TravelOnTheDiskWithItsModules) {
     EXPECT_THAT(archive, HasSubstr("modules/00-dep.ko.xz"));
     EXPECT_THAT(archive, HasSubstr("modules/01-virtio_blk.ko.xz"));
     EXPECT_THAT(archive, Not(HasSubstr("usr/lib/large")));
+}
+
+TEST_F(LabCache, VirtioAsModules_IsLoadedInOrderAndOnce) {
+    const fs::path modules = "own/lib/modules/6.1";
+    write("own/Image", kernel_image());
+    write(modules / "modules.dep",
+          "k/virtio_pci.ko.xz: k/ring.ko k/virtio.ko\nk/virtio_console.ko: k/ring.ko k/virtio.ko\n"
+          "k/ring.ko: k/virtio.ko\nk/virtio.ko:\nk/virtio_blk.ko: k/ring.ko k/virtio.ko\n");
+    for (const char* name : {"virtio_pci.ko.xz", "virtio_console.ko", "ring.ko", "virtio.ko"})
+        write(modules / "k" / name, name);
+    search_.machine.kernel = root_ / "own/Image";
+    search_.machine.modules = root_ / modules;
+    const auto config = LabConfig::find(search_);
+    ASSERT_TRUE(config) << config.error().message();
+    const auto image = build_lab_image(*config, {});
+    ASSERT_TRUE(image) << image.error().message();
+    const std::string archive = text_of(image->initramfs);
+    for (const char* name :
+         {"/00-virtio.ko", "/01-ring.ko", "/02-virtio_pci.ko.xz", "/03-virtio_console.ko"})
+        EXPECT_THAT(archive, HasSubstr(std::string("modules") + name));
+    EXPECT_THAT(archive, Not(HasSubstr("modules/04")));
+}
+
+TEST_F(LabCache, ZstdModule_IsUnpacked) {
+    const fs::path folder = "cache/host-kernel/modules/lib/modules/6.12";
+    write(folder / "modules.dep", "k/virtio_blk.ko.zst:\n");
+    // zstd's frame of one raw block: magic, no checksum, 5 bytes; the block's header; its bytes.
+    write(folder / "k/virtio_blk.ko.zst", std::string("\x28\xb5\x2f\xfd\x20\x05\x29\0\0"
+                                                      "block",
+                                                      14));
+    const auto config = LabConfig::find(search_);
+    ASSERT_TRUE(config);
+    auto image = build_lab_image(*config, {file("/lib/large", kLargeFile + 1)});
+    ASSERT_TRUE(image) << image.error().message();
+    EXPECT_THAT(text_of(image->initramfs),
+                HasSubstr(std::string("modules/00-virtio_blk.ko") + '\0'));
+
+    write(folder / "k/virtio_blk.ko.zst", "block");
+    image = build_lab_image(*config, {file("/lib/large", kLargeFile + 1)});
+    ASSERT_FALSE(image);
+    EXPECT_EQ(image.error().stage(), Stage::kHostCannot);
+    EXPECT_THAT(image.error().message(), HasSubstr("virtio_blk.ko.zst"));
 }
 
 TEST_F(LabCache, RootOfTheCache_IsAdded) {
@@ -251,32 +335,14 @@ TEST_F(LabCache, QemuThatFailsAtOnce_IsALaunchErrorWithItsWords) {
 
 TEST(LabMemory, ByDefault_GrowsWithThePayload) {
     LabRequest request;
-    EXPECT_EQ(lab_memory(request, 0), 3ULL << 30);
-    EXPECT_EQ(lab_memory(request, 2ULL << 30), 5ULL << 30);
-    EXPECT_EQ(lab_memory(request, (2ULL << 30) + 512) % (1ULL << 20), 0U);
+    LabMachine machine;
+    EXPECT_EQ(lab_memory(machine, request, 0), 3ULL << 30);
+    EXPECT_EQ(lab_memory(machine, request, 2ULL << 30), 5ULL << 30);
+    EXPECT_EQ(lab_memory(machine, request, (2ULL << 30) + 512) % (1ULL << 20), 0U);
+    machine.memory = 2ULL << 30;
+    EXPECT_EQ(lab_memory(machine, request, 2ULL << 30), 2ULL << 30);
     request.memory = 1ULL << 30;
-    EXPECT_EQ(lab_memory(request, 2ULL << 30), 1ULL << 30);
-}
-
-TEST(QemuArguments, Payload_IsAReadOnlyDisk) {
-    QemuMachine machine{.program = "/q",
-                        .kernel = "/k",
-                        .initramfs = 5,
-                        .payload = 6,
-                        .memory = 1ULL << 30,
-                        .cpus = 3};
-    const QemuFds fds{10, 11, 12, 13};
-    auto arguments = qemu_arguments(machine, fds);
-    EXPECT_EQ(arguments.front(), "/q");
-    EXPECT_THAT(arguments, Contains("1024M"));
-    EXPECT_THAT(arguments, Contains("/proc/self/fd/5"));
-    EXPECT_THAT(arguments, Contains("virtserialport,chardev=control,name=org.rvmm.control"));
-    EXPECT_THAT(arguments,
-                Contains("if=none,id=payload,format=raw,readonly=on,file=/proc/self/fd/6"));
-    EXPECT_THAT(arguments, Not(Contains("-nographic")));
-    machine.payload = -1;
-    arguments = qemu_arguments(machine, fds);
-    EXPECT_THAT(arguments, Not(Contains(HasSubstr("virtio-blk"))));
+    EXPECT_EQ(lab_memory(machine, request, 2ULL << 30), 1ULL << 30);
 }
 
 TEST(ModulesDep, Dependencies_ComeFirst) {
