@@ -107,6 +107,21 @@ cfg other.cfg '[boot]' 'kernel = "hello"' 'cmdline = "quiet"' '[realm]'
 timeout 10 "$RVMM" diff good.cfg other.cfg >out
 if [ $? = 76 ] && grep -q '^  fdt /chosen bootargs$' out; then echo "ok diff_different"; else echo "FAIL diff_different"; failed=1; fi
 
+# Files that describe a lab.
+check lab_missing 66 'cannot open lab none.toml: No such file' lab run --lab none.toml true
+cfg lab.toml '[machine]' 'memmory = "4G"'
+check lab_typo 65 'lab.toml:2:1: unknown key machine.memmory; did you mean machine.memory' lab shell --lab lab.toml
+check lab_typo_run 65 'lab.toml:2:1: ' run good.cfg --lab lab.toml
+check lab_typo_doctor 65 'lab.toml:2:1: ' doctor --lab lab.toml
+RVMM_LAB=lab.toml check lab_typo_variable 65 'lab.toml:2:1: ' lab run true
+cfg lab.toml '[machine]' 'firmware = "nowhere.bin"'
+check lab_no_firmware 69 'firmware nowhere.bin, which is not a file' lab run --lab lab.toml true
+check lab_no_firmware_run 69 'boot a lab: .*firmware nowhere.bin' run good.cfg --host lab --lab lab.toml
+cfg lab.toml '[machine]' 'qemu = "./good.cfg"'
+check lab_qemu_no_program 69 'good.cfg, which is not a program' lab run --lab lab.toml true
+cfg lab.toml '[kernel]' 'image = "good.cfg"'
+check lab_kernel_no_image 69 "kernel good.cfg is not an arm64 Image" lab run --lab lab.toml true
+
 # Usage errors are CLI11's to word; their code is ours.
 for arguments in '' 'run' 'frobnicate' 'run good.cfg --host mars'; do
     # shellcheck disable=SC2086
