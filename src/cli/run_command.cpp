@@ -75,6 +75,12 @@ Result<measure::Digest> measure_launch(const RunOptions& options, const ProfileF
     return folded.rim;
 }
 
+/// Something hangs on the measurement before a host is looked for.
+bool is_measured_first(const RunOptions& options, const realm::LaunchPlan& plan) {
+    return !options.measurement_log.empty() || !options.expect_rim.empty() ||
+           !options.expect.empty() || (plan.is_realm() && !plan.spec().realm->expect_rim.empty());
+}
+
 Result<int> run(const RunOptions& options) {
     std::optional<NewFile> report;
     if (!options.report.empty()) {
@@ -88,7 +94,15 @@ Result<int> run(const RunOptions& options) {
              realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
     vmm::RunRequest request;
     RVMM_TRY(request.lab, vmm::lab::LabSearch::from_environment(options.lab));
-    RVMM_TRY(request.rim, measure_launch(options, profiles, plan));
+    std::optional<measure::Digest> rim;
+    request.rim = [&]() -> Result<measure::Digest> {
+        if (!rim) {
+            RVMM_TRY(rim, measure_launch(options, profiles, plan));
+        }
+        return *rim;
+    };
+    if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
+    request.wants_report = options.json || report.has_value();
     request.profiles = profiles.text;
     request.wishes = {options.emulate, host_kind(options.host)};
     request.console_to_stderr = options.json;
@@ -99,14 +113,15 @@ Result<int> run(const RunOptions& options) {
     const auto recorded = kvm->finish();
     if (!run && !recorded) warn("{}", recorded.error().message());
     RVMM_TRY(const auto outcome, run);
-    if (outcome.report.empty()) return outcome.exit_code;  // the lab's rvmm said why
+    RVMM_CHECK(recorded);
+    // None was asked for, or the lab's rvmm said why there is none.
+    if (outcome.report.empty()) return outcome.exit_code;
     const std::string line = outcome.report + "\n";
     if (report) {
         RVMM_CHECK(report->write(line));
         RVMM_CHECK(report->finish());
     }
     if (options.json) RVMM_CHECK(print(line, "the report"));
-    RVMM_CHECK(recorded);
     return outcome.exit_code;
 }
 

@@ -58,6 +58,10 @@ void add_lab_findings(std::vector<Finding>& findings, const HostFacts& facts,
 
 std::string lengths(const std::vector<unsigned>& sve) {
     if (sve.empty()) return "no SVE";
+    const unsigned step = sve.front();
+    const bool all = sve.back() == step * sve.size();
+    if (all && sve.size() > 2)
+        return fmt::format("SVE vectors of {} to {} bits in steps of {}", step, sve.back(), step);
     return fmt::format("SVE vectors of {} bits", fmt::join(sve, ", "));
 }
 

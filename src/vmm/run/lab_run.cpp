@@ -80,12 +80,13 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     if (!config.machine.memory)
         lab_request.memory = std::max(kLabMemory, 2 * plan.spec().machine.memory + kLabItself);
 
+    RVMM_TRY(const auto rim, request.rim());
     RunResult result;
     result.host = RunsOn::kLab;
     if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
     RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
     result.exit_code = outcome.exit_code;
-    RVMM_TRY(result.report, finish_report(outcome, plan, to_hex(request.rim)));
+    RVMM_TRY(result.report, finish_report(outcome, plan, to_hex(rim)));
     return result;
 }
 

@@ -100,7 +100,8 @@ Result<Built> build(const realm::LaunchPlan& plan, const RunRequest& request, Lo
                     const kvm::System& system, devices::ByteSink& console) {
     if (host.kind == RunsOn::kCca) return launch_realm(plan, std::move(*host.realm_vm), console);
     if (host.kind == RunsOn::kEmulated) {
-        RVMM_TRY(auto guest, EmulatedRealm::create(plan, request.rim, console));
+        RVMM_TRY(const auto rim, request.rim());
+        RVMM_TRY(auto guest, EmulatedRealm::create(plan, rim, console));
         RVMM_TRY(auto built, build_loaded(plan, system, std::move(guest)));
         RVMM_CHECK(warn_about_parameters(*plan.spec().realm, built.vm.vcpus.front()));
         return built;
@@ -124,7 +125,9 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));
     if (!report.outcome.detail.empty()) warn("the guest cannot go on: {}", report.outcome.detail);
     result.exit_code = report.outcome.exit_code();
-    result.report = make_report(plan, {result.host, built.revision}, to_hex(request.rim), report);
+    if (!request.wants_report) return result;
+    RVMM_TRY(const auto rim, request.rim());
+    result.report = make_report(plan, {result.host, built.revision}, to_hex(rim), report);
     return result;
 }
 

@@ -1,6 +1,7 @@
 // Runs an image: chooses the host, launches the plan there, reports how it ended.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -18,16 +19,19 @@ struct RunRequest {
     lab::LabSearch lab;              // where a lab is, if it comes to that
     bool console_to_stderr = false;  // standard output belongs to a report
     bool inside_lab = false;         // the outer rvmm has already said what kind of realm this is
-    measure::Digest rim;             // what the plan measures to; empty for an ordinary VM
-    std::string profiles;            // text of the user's table of profiles; empty: there is none
-    kvm::Driver* driver = nullptr;   // what KVM is reached through; nullptr: the kernel itself
-    bool records = false;            // `driver` makes a recording
+    bool wants_report = true;
+    /// What the plan measures to; empty for an ordinary VM. Asked for where it is needed: a real
+    /// realm is measured by its RMM, and only a report says what was predicted.
+    std::function<Result<measure::Digest>()> rim;
+    std::string profiles;           // text of the user's table of profiles; empty: there is none
+    kvm::Driver* driver = nullptr;  // what KVM is reached through; nullptr: the kernel itself
+    bool records = false;           // `driver` makes a recording
 };
 
 struct RunResult {
     RunsOn host;
     int exit_code = 0;
-    std::string report;  // one JSON document, one line
+    std::string report;  // one JSON document, one line; empty if none was asked for
 };
 
 /// Runs `plan` to its end. Errors are of the launch; what a guest does is in the result.
