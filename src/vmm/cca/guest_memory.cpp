@@ -180,7 +180,18 @@ Result<> GuestMemory::stage(Ipa ipa, ByteSpan bytes) {
     const auto range = IpaRange::make(ipa, bytes.size());
     if (!range || !options_.ram.contains(*range))
         return fail(Stage::kInternal, "{} bytes at {:#x} are not in RAM", bytes.size(), ipa.value);
-    std::memcpy(shared_.data() + (ipa - options_.ram.base()), bytes.data(), bytes.size());
+    // By the file and not by the mapping: no page of it is touched by us, or filled with zeros
+    // first.
+    auto offset = static_cast<off_t>(ipa - options_.ram.base());
+    while (!bytes.empty()) {
+        const ssize_t n = ::pwrite(shared_file_.get(), bytes.data(), bytes.size(), offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0)
+            return fail_errno(Stage::kLaunch, n < 0 ? errno : EIO,
+                              "cannot put {} bytes where they are populated from", bytes.size());
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+        offset += n;
+    }
     return {};
 }
 
