@@ -49,6 +49,19 @@ void look_for_realms(const kvm::System& system, const Looking& looking, HostFact
         facts.realm_vm = std::make_shared<cca::RealmVm>(*std::move(vm));
 }
 
+}  // namespace
+
+Looking looking_for(const realm::RealmSpec& spec, const HostWishes& wishes) {
+    if (!spec.realm) return {.realms = false, .smc = false};
+    const auto may_be = [&](HostKind kind) {
+        if (wishes.host) return *wishes.host == kind;
+        return std::ranges::find(spec.host.allow, kind) != spec.host.allow.end();
+    };
+    return {.realms = may_be(HostKind::kCca),
+            .smc = may_be(HostKind::kEmulated) || (wishes.emulate && !wishes.host),
+            .ipa_bits = spec.realm->ipa_bits};
+}
+
 void look_at_kvm(kvm::Driver& driver, const Looking& looking, HostFacts& facts) {
     const auto system = kvm::System::open(driver);
     if (!system) {
@@ -62,19 +75,6 @@ void look_at_kvm(kvm::Driver& driver, const Looking& looking, HostFacts& facts) 
     if (looking.realms) look_for_realms(*system, looking, facts);
     const bool has_realms = !facts.cca;
     if (looking.smc && !has_realms) facts.smc = probe_smc(*system);
-}
-
-}  // namespace
-
-Looking looking_for(const realm::RealmSpec& spec, const HostWishes& wishes) {
-    if (!spec.realm) return {.realms = false, .smc = false};
-    const auto may_be = [&](HostKind kind) {
-        if (wishes.host) return *wishes.host == kind;
-        return std::ranges::find(spec.host.allow, kind) != spec.host.allow.end();
-    };
-    return {.realms = may_be(HostKind::kCca),
-            .smc = may_be(HostKind::kEmulated) || (wishes.emulate && !wishes.host),
-            .ipa_bits = spec.realm->ipa_bits};
 }
 
 HostFacts find_host_facts(kvm::Driver& driver, const Looking& looking, const lab::LabSearch& lab) {

@@ -54,6 +54,9 @@ struct Looking {
 /// What choose_host() will need to know.
 Looking looking_for(const realm::RealmSpec& spec, const HostWishes& wishes);
 
+/// The part of find_host_facts() that is about KVM, whatever machine this is.
+void look_at_kvm(kvm::Driver& driver, const Looking& looking, HostFacts& facts);
+
 /// Looks at the machine: opens /dev/kvm, makes a VM of realm type, or else a throw-away VM to see
 /// whether an SMC of a guest traps. What was not looked for is an obstacle. Looks for the lab where
 /// `lab` says. Changes nothing.
