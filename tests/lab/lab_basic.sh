@@ -173,6 +173,7 @@ check_terminal() {
 
 check_refusals() {
   local start text status
+  local -x RVMM_LAB=  # RVMM_HOST_KERNEL is for the stock lab
   start=$(date +%s%N)
   text=$(RVMM_CACHE=$work/none lab -- true 2>&1 </dev/null)
   status=$?

@@ -54,8 +54,9 @@ bool text(const ConfigValue& value, LabDraft& draft) {
 template <auto Field>
 bool path(const ConfigValue& value, LabDraft& draft) {
     auto taken = as_path(value, draft.folder);
-    if (taken) draft.machine.*Field = *std::move(taken);
-    return taken.has_value();
+    if (!taken) return false;
+    draft.machine.*Field = *std::move(taken);
+    return true;
 }
 
 template <auto Field>
@@ -129,8 +130,9 @@ bool realms(const ConfigValue& value, LabDraft& draft) {
 
 bool loader_file(const ConfigValue& value, LabDraft& draft) {
     auto taken = as_path(value, draft.folder);
-    if (taken) draft.machine.loader[draft.element].file = *std::move(taken);
-    return taken.has_value();
+    if (!taken) return false;
+    draft.machine.loader[draft.element].file = *std::move(taken);
+    return true;
 }
 
 bool loader_address(const ConfigValue& value, LabDraft& draft) {
