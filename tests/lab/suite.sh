@@ -22,7 +22,10 @@ launch() {
     name=$1 expected=$2
     shift 2
     before=$(cut -d' ' -f1 /proc/uptime)
-    rvmm run "$@" >"$name.raw" 2>"$name.err" </dev/null
+    # Realms are emulated ones, on whatever lab this is.
+    case "$*" in *-vm.cfg* | *host*) emulated='' ;; *) emulated='--host emulated' ;; esac
+    # shellcheck disable=SC2086
+    rvmm run $emulated "$@" >"$name.raw" 2>"$name.err" </dev/null
     code=$?
     after=$(cut -d' ' -f1 /proc/uptime)
     took=$(awk "BEGIN { print $after - $before }")
@@ -120,7 +123,7 @@ case_endings() {
 
 case_signals() {
     for signal in TERM INT HUP; do
-        rvmm run hello.cfg --set boot.cmdline=spin >signals.out 2>signals.err </dev/null &
+        rvmm run --host emulated hello.cfg --set boot.cmdline=spin >signals.out 2>signals.err </dev/null &
         pid=$!
         sleep 2
         kill -$signal $pid
@@ -130,7 +133,7 @@ case_signals() {
         [ $code = $want ] || { bad signals "SIG$signal gave $code, expected $want"; return; }
     done
     # A guest that waits in WFI is inside KVM_RUN all the time: the kick has to reach it.
-    rvmm run hello.cfg --set boot.cmdline=wfi --set machine.vcpus=4 >signals.out 2>signals.err </dev/null &
+    rvmm run --host emulated hello.cfg --set boot.cmdline=wfi --set machine.vcpus=4 >signals.out 2>signals.err </dev/null &
     pid=$!
     sleep 2
     kill -TERM $pid
@@ -142,7 +145,7 @@ case_signals() {
 
 case_pipe() {
     # The reader goes away: no crash, no hang.
-    rvmm run hello.cfg 2>pipe.err </dev/null | head -n 1 >pipe.out
+    rvmm run --host emulated hello.cfg 2>pipe.err </dev/null | head -n 1 >pipe.out
     grep -q hello pipe.out && ok pipe || bad pipe "no output"
 }
 
@@ -184,7 +187,7 @@ case_launches() {
     started=$(cut -d' ' -f1 /proc/uptime)
     while [ $i -lt "$n" ]; do
         i=$((i + 1))
-        rvmm run hello.cfg >launches.out 2>launches.err </dev/null ||
+        rvmm run --host emulated hello.cfg >launches.out 2>launches.err </dev/null ||
             { bad launches "launch $i of $n: exit code $?"; return; }
     done
     ended=$(cut -d' ' -f1 /proc/uptime)
@@ -194,11 +197,21 @@ case_launches() {
     ok launches
 }
 
+# The profile of a CCA host; nothing elsewhere.
+cca_profile() { rvmm doctor --json | sed -n 's/.*"profile_host":"\([^"]*\)".*/\1/p'; }
+
 case_not_allowed() {
+    profile=$(cca_profile)
+    if [ -n "$profile" ]; then
+        launch not_allowed 0 hello.cfg --host cca --set "realm.profile=$profile" && ok not_allowed
+        return
+    fi
     launch not_allowed 77 hello.cfg --set 'host.allow=["cca"]' || return
     says not_allowed 'CCA' || return
     says not_allowed '--emulate' || return
     launch not_allowed 69 hello.cfg --host cca || return
+    says not_allowed "cannot run a real realm: this kernel's KVM makes no realms" || return
+    [ "$(grep -c '^rvmm: error' not_allowed.err)" = 1 ] || { bad not_allowed 'more than one error'; return; }
     ok not_allowed
 }
 
@@ -237,8 +250,18 @@ case_pages16k() {
 
 case_doctor() {
     rvmm doctor --json >doctor.out 2>doctor.err
-    grep -qF '"emulated":true' doctor.out && grep -qF '"cca":false' doctor.out && ok doctor ||
-        bad doctor 'wrong diagnosis'
+    if [ -n "$(cca_profile)" ]; then
+        grep -qF '"cca":true' doctor.out && grep -qF '"realm_host":{"revision":' doctor.out && ok doctor ||
+            bad doctor 'wrong diagnosis of a CCA host'
+        return
+    fi
+    grep -qF '"emulated":true' doctor.out && grep -qF '"cca":false' doctor.out ||
+        { bad doctor 'wrong diagnosis'; return; }
+    # What is missing for real realms, and what to do about it.
+    rvmm doctor >doctor.out 2>>doctor.err
+    grep -A 1 "^missing realms .*this kernel's KVM makes no realms" doctor.out |
+        grep -q -e '-> boot a kernel with the CCA host series on a CPU with RME' && ok doctor ||
+        bad doctor 'does not say what is missing for real realms'
 }
 
 all="hello measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings signals pipe
