@@ -31,7 +31,8 @@ constexpr std::array<std::uint32_t, 10> kGuest = {
 };
 
 class RecordedHost : public ::testing::TestWithParam<Revision> {};
-INSTANTIATE_TEST_SUITE_P(Revisions, RecordedHost, ::testing::Values(Revision::kV12, Revision::kV14),
+INSTANTIATE_TEST_SUITE_P(Revisions, RecordedHost,
+                         ::testing::Values(Revision::kV10, Revision::kV12, Revision::kV14),
                          [](const auto& named) { return std::string(traits(named.param).name); });
 
 TEST_P(RecordedHost, Launch_PlaysBack) {
