@@ -96,7 +96,7 @@ Result<Built> launch_realm(const realm::LaunchPlan& plan, cca::RealmVm vm,
     return Built{std::move(guest), std::move(built), std::move(revision)};
 }
 
-Result<Built> build(const realm::LaunchPlan& plan, const RunRequest& request, LocalHost host,
+Result<Built> build(const realm::LaunchPlan& plan, const RunRequest& request, const LocalHost& host,
                     const kvm::System& system, devices::ByteSink& console) {
     if (host.kind == RunsOn::kCca) return launch_realm(plan, std::move(*host.realm_vm), console);
     if (host.kind == RunsOn::kEmulated) {
@@ -113,13 +113,13 @@ Result<Built> build(const realm::LaunchPlan& plan, const RunRequest& request, Lo
 }  // namespace
 
 Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request,
-                              LocalHost host, kvm::Driver& driver) {
+                              const LocalHost& host, kvm::Driver& driver) {
     RVMM_TRY(const auto system, kvm::System::open(driver));
     asio::io_context loop(1);
     ConsoleOutput console(loop, console_descriptor(plan, request));
     RunResult result;
     result.host = host.kind;
-    RVMM_TRY(auto built, build(plan, request, std::move(host), system, console));
+    RVMM_TRY(auto built, build(plan, request, host, system, console));
     RVMM_TRY(const auto machine,
              Machine::create(plan.board(), std::move(built.vm), *built.guest, loop, console));
     RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));

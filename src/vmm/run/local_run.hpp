@@ -12,6 +12,6 @@ struct LocalHost {
 };
 
 Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request,
-                              LocalHost host, kvm::Driver& driver);
+                              const LocalHost& host, kvm::Driver& driver);
 
 }  // namespace rvmm::vmm
