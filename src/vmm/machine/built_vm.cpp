@@ -41,27 +41,27 @@ Result<> create_gic(kvm::Vm& vm, const realm::Board& board, std::uint64_t alias)
 
 Result<BuiltVm> build_vm(const realm::LaunchPlan& plan, const kvm::System& system,
                          LoadedGuest& guest) {
-    RVMM_TRY(auto vm, system.create_vm(guest.ipa_bits()));
-    BuiltVm built{.vm = std::make_unique<kvm::Vm>(std::move(vm)), .vcpus = {}};
+    RVMM_TRY(auto created, system.create_vm(guest.ipa_bits()));
+    auto vm = std::make_unique<kvm::Vm>(std::move(created));
+    std::vector<kvm::Vcpu> vcpus;
     std::uint32_t number = 0;
     for (const MemorySlot& slot : guest.memory().slots())
-        RVMM_CHECK(built.vm->add_memory(number++, slot.range, slot.host));
+        RVMM_CHECK(vm->add_memory(number++, slot.range, slot.host));
     for (const realm::PlanStep& step : plan.steps()) {
         if (const auto* populate = std::get_if<realm::PopulateStep>(&step)) {
             const realm::Blob& blob = plan.layout().blobs[populate->blob];
             RVMM_CHECK(guest.memory().load(blob.base, blob.bytes()));
         } else if (const auto* rec = std::get_if<realm::CreateRecStep>(&step)) {
-            RVMM_TRY(auto vcpu, create_vcpu(*built.vm, *rec));
-            built.vcpus.push_back(std::move(vcpu));
+            RVMM_TRY(auto vcpu, create_vcpu(*vm, *rec));
+            vcpus.push_back(std::move(vcpu));
         }
         // Activation and the RIPAS of RAM belong to the software RMM, which starts active with
         // all of RAM; an ordinary VM has neither.
     }
     guest.memory().seal();
-    RVMM_CHECK(create_gic(*built.vm, plan.board(), guest.alias()));
-    for (const kvm::SmcccRange range : guest.forwarded())
-        RVMM_CHECK(built.vm->forward_smccc(range));
-    return built;
+    RVMM_CHECK(create_gic(*vm, plan.board(), guest.alias()));
+    for (const kvm::SmcccRange range : guest.forwarded()) RVMM_CHECK(vm->forward_smccc(range));
+    return BuiltVm{std::move(vm), std::move(vcpus)};
 }
 
 }  // namespace rvmm::vmm
