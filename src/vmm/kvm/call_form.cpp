@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -18,7 +19,7 @@ constexpr std::uint64_t kRealmCommands = 5;
 constexpr std::size_t kMostMmioBytes = 8;
 
 std::byte* memory(std::uint64_t address) {
-    return reinterpret_cast<std::byte*>(static_cast<std::uintptr_t>(address));
+    return std::bit_cast<std::byte*>(static_cast<std::uintptr_t>(address));
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -135,7 +136,7 @@ long InjectDriver::populate(int fd, unsigned long request, std::uintptr_t argume
         if (injections_.populate_eintr && populates_++ % 2 == 0) return -EINTR;
     }
     if (!injections_.populate_pages) return inner_.ioctl(fd, request, argument);
-    auto& record = *reinterpret_cast<abi::Populate*>(argument);
+    auto& record = *std::bit_cast<abi::Populate*>(argument);
     const std::uint64_t wanted = record.size;
     const std::uint64_t cut = *injections_.populate_pages < wanted / page_size()
                                   ? *injections_.populate_pages * page_size()

@@ -1,5 +1,6 @@
 #include "vmm/kvm/recording_driver.hpp"
 
+#include <bit>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ std::string failure_text(int error_number) {
 std::optional<int> made_descriptor(const Call& call, long result, std::uintptr_t argument) {
     if (result < 0) return std::nullopt;
     if (call.makes != ObjectKind::kDevice) return static_cast<int>(result);
-    const auto& device = *reinterpret_cast<const kvm_create_device*>(argument);
+    const auto& device = *std::bit_cast<const kvm_create_device*>(argument);
     if ((device.flags & KVM_CREATE_DEVICE_TEST) != 0) return std::nullopt;
     return static_cast<int>(device.fd);
 }
