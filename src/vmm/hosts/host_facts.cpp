@@ -70,7 +70,6 @@ void look_at_kvm(kvm::Driver& driver, const Looking& looking, HostFacts& facts) 
     }
     facts.max_ipa_bits = system->max_ipa_bits();
     facts.guest_memfd = system->capability(kCapGuestMemfd) != 0;
-    facts.page_size = driver.page_size();
     facts.smc = facts.cca = kNotLookedFor;
     if (looking.realms) look_for_realms(*system, looking, facts);
     const bool has_realms = !facts.cca;

@@ -37,7 +37,6 @@ struct HostFacts {
     std::optional<Obstacle> lab;        // a lab can be booted here
     bool guest_memfd = false;
     unsigned max_ipa_bits = 0;
-    std::uint64_t page_size = 0;  // bytes
     /// The VM that the host makes realms with, where it was looked for: it is for the launch.
     std::shared_ptr<cca::RealmVm> realm_vm = {};
     std::optional<cca::HostReport> realm_host = {};  // where that was asked for
