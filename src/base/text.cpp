@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace rvmm {
 namespace {
 
@@ -63,6 +65,10 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     }
     if (number > (UINT64_MAX >> shift)) return std::nullopt;
     return number << shift;
+}
+
+std::string hex(std::uint64_t value) {
+    return fmt::format("{:#x}", value);
 }
 
 std::string format_size(std::uint64_t bytes) {

@@ -21,6 +21,9 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 /// The shortest exact form: 536870912 is "512M", 1000 is "1000".
 std::string format_size(std::uint64_t bytes);
 
+/// "0x2a".
+std::string hex(std::uint64_t value);
+
 /// A whole unsigned number, decimal or 0x hex. Nothing for anything else.
 std::optional<std::uint64_t> parse_unsigned(std::string_view text);
 

@@ -29,7 +29,7 @@ Result<int> run(const DiffOptions& options) {
     return to_int(comparison.same ? ExitCode::kShutdown : ExitCode::kMeasurement);
 }
 
-constexpr const char* kFooter =
+constexpr const char* kDiffExamples =
     R"(Each of A and B is a config, a measurement log, a measurement document (rvmm explain --json) or
 a CoRIM; their contents tell which. Exit code 0 if the RIMs are the same, 76 if they differ.
 
@@ -52,7 +52,7 @@ void add_diff_command(CLI::App& app, CommandResult& result) {
                       "Take configs as realms even without a [realm] table");
     add_profiles_option(*command, options->profiles);
     command->add_flag("--json", options->json, "For scripts: one JSON document");
-    command->footer(kFooter);
+    command->footer(kDiffExamples);
     command->callback([options, &result] { result.value = run(*options); });
 }
 

@@ -43,7 +43,7 @@ Result<int> run(const DtbOptions& options) {
     return to_int(ExitCode::kShutdown);
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kDtbExamples = R"(Examples:
   rvmm dtb image.cfg --dts                         read it
   rvmm dtb image.cfg --output image.dtb            store it, in a new file
   rvmm dtb image.cfg --set machine.vcpus=4 | dtc -I dtb -O dts)";
@@ -57,7 +57,7 @@ void add_dtb_command(CLI::App& app, CommandResult& result) {
     add_image_arguments(*command, options->image);
     auto* output = command->add_option("--output", options->output, "Write it to this new file");
     command->add_flag("--dts", options->dts, "As source text")->excludes(output);
-    command->footer(kFooter);
+    command->footer(kDtbExamples);
     command->callback([options, &result] { result.value = run(*options); });
 }
 

@@ -29,7 +29,7 @@ Result<int> run(const ExplainOptions& options) {
     return to_int(ExitCode::kShutdown);
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kExplainExamples = R"(Examples:
   rvmm explain image.cfg
   rvmm explain image.cfg --profile kvm-v12
   rvmm explain image.cfg --json | jq .steps
@@ -44,7 +44,7 @@ void add_explain_command(CLI::App& app, CommandResult& result) {
         "explain", "What the initial measurement of an image is made of, in order, in words");
     add_image_arguments(*command, options->image);
     command->add_flag("--json", options->json, "For scripts: one JSON document");
-    command->footer(kFooter);
+    command->footer(kExplainExamples);
     command->callback([options, &result] { result.value = run(*options); });
 }
 

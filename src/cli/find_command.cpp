@@ -141,7 +141,7 @@ Result<int> run(FindCommandOptions& options) {
     return to_int(found->found ? ExitCode::kShutdown : ExitCode::kMeasurement);
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kFindExamples = R"(Examples:
   rvmm find image.cfg --rim 8fe0942b6ee2...       the config with one value changed, then more
   rvmm find image.cfg --rim $RIM --try 'quiet' --try 'quiet ro'
                                                   with other command lines too
@@ -179,7 +179,7 @@ void add_find_command(CLI::App& app, CommandResult& result) {
     repeatable("--set", options->parsing.overrides, "Change one value first: KEY=VALUE");
     add_profiles_option(*command, options->profiles);
     command->add_flag("--json", options->json, "Print one JSON document");
-    command->footer(kFooter);
+    command->footer(kFindExamples);
     command->callback([options, &result] { result.value = run(*options); });
 }
 

@@ -99,7 +99,7 @@ Result<int> run(const MeasureOptions& options) {
     return to_int(ExitCode::kShutdown);
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kMeasureExamples = R"(Examples:
   rvmm measure image.cfg                        the RIM, and what contributes to it
   rvmm measure image.cfg --json | jq -r .rim
   rvmm measure image.cfg --profile kvm-v12      what another host revision makes of it
@@ -129,7 +129,7 @@ void add_measure_command(CLI::App& app, CommandResult& result) {
     command->add_option("--rem-rule", options->rem_rule, "With --steps: how REMs are extended")
         ->check(CLI::IsMember({"tf-rmm", "spec"}))
         ->capture_default_str();
-    command->footer(kFooter);
+    command->footer(kMeasureExamples);
     CLI::Option* layout = add_foreign_options(*command, options->foreign);
     command->callback([options, layout, &result] {
         options->is_foreign = layout->count() != 0;

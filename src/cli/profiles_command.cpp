@@ -31,7 +31,7 @@ Result<int> run(const ProfilesOptions& options) {
     return to_int(ExitCode::kShutdown);
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kProfilesExamples = R"(Examples:
   rvmm profiles                         all of them; the first is the default
   rvmm profiles kvm-v12                 all that is known of one
   rvmm profiles --profiles mine.toml    with those of a file of your own
@@ -48,7 +48,7 @@ void add_profiles_command(CLI::App& app, CommandResult& result) {
     command->add_option("name", options->name, "Only this profile, by its name or its host's");
     command->add_flag("--json", options->json, "For scripts: one JSON document");
     add_profiles_option(*command, options->profiles);
-    command->footer(kFooter);
+    command->footer(kProfilesExamples);
     command->callback([options, &result] { result.value = run(*options); });
 }
 

@@ -125,7 +125,7 @@ Result<int> run(const RunOptions& options) {
     return outcome.exit_code;
 }
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kRunExamples = R"(Examples:
   rvmm run image.cfg                          a realm if it has a [realm] table, else a VM
   rvmm run --realm image.cfg --emulate        a realm, on any machine, without protection
   rvmm run image.cfg --set machine.memory=1G  with one value changed
@@ -167,7 +167,7 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     add_lab_option(*command, options->lab);
     add_record_option(*command, options->record);
     command->add_flag("--inside-lab", options->inside_lab)->group("");
-    command->footer(kFooter);
+    command->footer(kRunExamples);
     command->callback([options, &result] { result.value = run(*options); });
 }
 

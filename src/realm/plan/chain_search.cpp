@@ -12,7 +12,6 @@ namespace {
 
 using measure::Digest;
 using measure::RimExtender;
-using measure::Rule;
 
 // Extensions that are worth handing to another thread.
 constexpr std::uint64_t kTaskSteps = 4096;
@@ -77,9 +76,12 @@ std::uint64_t steps_after(const Chain& chain, Depth depth) {
 /// One thread's: an extender for each rule.
 struct Worker {
     explicit Worker(measure::Hash hash)
-        : rims{RimExtender(Rule::kRmm1, hash), RimExtender(Rule::kRmm2TfRmm, hash),
-               RimExtender(Rule::kRmm2Spec, hash)} {}
-    RimExtender& rim(Rule rule) { return *std::ranges::find(rims, rule, &RimExtender::rule); }
+        : rims{RimExtender(measure::Rule::kRmm1, hash),
+               RimExtender(measure::Rule::kRmm2TfRmm, hash),
+               RimExtender(measure::Rule::kRmm2Spec, hash)} {}
+    RimExtender& rim(measure::Rule rule) {
+        return *std::ranges::find(rims, rule, &RimExtender::rule);
+    }
     std::array<RimExtender, 3> rims;
 };
 

@@ -9,7 +9,6 @@ namespace rvmm::realm {
 namespace {
 
 constexpr std::size_t kMostReasons = 8;
-constexpr std::size_t kShown = 200;  // bytes
 
 using Steps = std::vector<const MeasuredStep*>;
 
@@ -20,10 +19,10 @@ bool is_same(const MeasuredStep& a, const MeasuredStep& b) {
 std::string keys(const Steps& steps) {
     std::string text;
     for (const MeasuredStep* step : steps) {
-        if (text.size() > kShown) break;
+        if (text.size() > kShownName) break;
         text += (text.empty() ? "" : ", ") + key_of(*step);
     }
-    return printable(text, kShown);
+    return printable(text, kShownName);
 }
 
 bool has(const Steps& steps, const MeasuredStep& wanted) {
@@ -79,8 +78,8 @@ class Comparer {
         } else {
             result_.first->extension = key_of(ours != nullptr ? *ours : *theirs);
             why.add({"order of the steps", keys(ours_), keys(theirs_)});
-            why.add({"profile", printable(a_.measurement->profile, kShown),
-                     printable(b_.measurement->profile, kShown)});
+            why.add({"profile", printable(a_.measurement->profile, kShownName),
+                     printable(b_.measurement->profile, kShownName)});
         }
         if (first.a != nullptr || first.b != nullptr) {
             if (result_.first->extension.empty())
@@ -111,7 +110,7 @@ class Comparer {
         if (alike) {
             RVMM_TRY(page, differing_page(a, b, number, why));
         }
-        const std::string what = printable(a.what, kShown);
+        const std::string what = printable(a.what, kShownName);
         if (!page) {
             result_.first->number.reset();
             result_.first->extension = fmt::format("a page of {}", what);
@@ -136,7 +135,7 @@ class Comparer {
             const auto [ours, theirs] = std::ranges::mismatch(*contents, *others);
             const auto offset = static_cast<std::uint64_t>(ours - contents->begin());
             if (a.what != "fdt" && ours != contents->end() && theirs != others->end())
-                why.add({fmt::format("{} byte {}", printable(a.what, kShown), offset),
+                why.add({fmt::format("{} byte {}", printable(a.what, kShownName), offset),
                          fmt::format("{:#04x}", std::to_integer<unsigned>(*ours)),
                          fmt::format("{:#04x}", std::to_integer<unsigned>(*theirs))});
             if (ours == contents->end() && theirs == others->end()) return std::nullopt;
@@ -154,7 +153,7 @@ class Comparer {
             RVMM_TRY(const auto x, (*ours)());
             RVMM_TRY(const auto y, (*theirs)());
             if (x == y) continue;
-            why.add({fmt::format("digest of page {} of {}", page, printable(a.what, kShown)),
+            why.add({fmt::format("digest of page {} of {}", page, printable(a.what, kShownName)),
                      to_hex(x), to_hex(y)});
             return page;
         }
@@ -186,8 +185,8 @@ void compare_rest(const MeasuredInput& a, const MeasuredInput& b, bool same, Dif
     if (a.personalization && b.personalization && *a.personalization != *b.personalization)
         sink.add({"personalization (RPV)", to_hex(*a.personalization), to_hex(*b.personalization)});
     if (same && a.measurement && b.measurement && a.measurement->profile != b.measurement->profile)
-        sink.add({"profile", printable(a.measurement->profile, kShown),
-                  printable(b.measurement->profile, kShown)});
+        sink.add({"profile", printable(a.measurement->profile, kShownName),
+                  printable(b.measurement->profile, kShownName)});
     if (!a.plan || !b.plan) return;
     const RealmSpec& ours = a.plan->spec();
     const RealmSpec& theirs = b.plan->spec();

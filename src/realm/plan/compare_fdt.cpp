@@ -31,9 +31,10 @@ std::string shown(const FdtProperty& property) {
     return printable(show_fdt_value(property.value), kShownValue);
 }
 
-class Comparison {
+class TreeComparison {
   public:
-    Comparison(const Tree& a, const Tree& b, Differences& found) : a_(a), b_(b), found_(found) {}
+    TreeComparison(const Tree& a, const Tree& b, Differences& found)
+        : a_(a), b_(b), found_(found) {}
 
     /// Nodes nest at most kMaxFdtDepth deep.
     void compare(std::size_t a, std::size_t b) {
@@ -127,7 +128,7 @@ class Comparison {
 Result<> compare_fdts(ByteSpan a, ByteSpan b, Differences& found) {
     RVMM_TRY(const Tree ours, make_tree(a));
     RVMM_TRY(const Tree theirs, make_tree(b));
-    Comparison(ours, theirs, found).compare(0, 0);
+    TreeComparison(ours, theirs, found).compare(0, 0);
     return {};
 }
 

@@ -4,17 +4,13 @@
 #include <map>
 #include <set>
 
+#include "base/text.hpp"
 #include "realm/plan/compare_fdt.hpp"
 #include "realm/spec/config_text.hpp"
 
 namespace rvmm::realm {
 namespace {
 
-constexpr std::size_t kShownName = 200;  // bytes
-
-std::string hex(std::uint64_t value) {
-    return fmt::format("{:#x}", value);
-}
 std::string bytes(std::uint64_t value) {
     return fmt::format("{} bytes", value);
 }

@@ -9,8 +9,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kShown = 200;  // bytes
-
 std::string value(const std::string& text) {
     return text.empty() ? "(none)" : text;
 }
@@ -31,9 +29,9 @@ std::string section(std::string_view title, const Differences& differences) {
 
 std::string side(char letter, const MeasuredInput& input) {
     const std::string profile =
-        input.measurement ? ", " + printable(input.measurement->profile, kShown) : "";
+        input.measurement ? ", " + printable(input.measurement->profile, kShownName) : "";
     return fmt::format("{}  {}  {}, {}{}\n", letter, to_hex(input.rim),
-                       printable(input.name, kShown), to_string(input.kind), profile);
+                       printable(input.name, kShownName), to_string(input.kind), profile);
 }
 
 ordered_json json_of(const MeasuredInput& input) {

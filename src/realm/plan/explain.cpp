@@ -12,8 +12,6 @@
 namespace rvmm::realm {
 namespace {
 
-constexpr std::size_t kShownName = 200;  // bytes
-
 /// RTT entries by size, the largest first.
 using EntryCounts = std::map<std::uint64_t, std::uint64_t, std::greater<>>;
 

@@ -14,7 +14,7 @@ namespace {
 constexpr unsigned kUsualChanges = 3;
 constexpr std::size_t kBatch = 1U << 17;  // candidates that are searched together
 
-std::optional<measure::Hash> hash_of(const measure::Digest& digest) {
+std::optional<measure::Hash> hash_of_size(const measure::Digest& digest) {
     for (const auto hash : {measure::Hash::kSha256, measure::Hash::kSha384, measure::Hash::kSha512})
         if (digest_size(hash) == digest.size()) return hash;
     return std::nullopt;
@@ -124,7 +124,7 @@ class Finder {
 Result<FindOutcome> find_rim(const RealmSpec& spec, const measure::Digest& wanted,
                              const FindOptions& options) {
     if (!spec.realm) return fail(Stage::kConfig, "an ordinary VM has no RIM");
-    const auto hash = hash_of(wanted);
+    const auto hash = hash_of_size(wanted);
     if (!hash) return fail(Stage::kUsage, "a RIM has 32, 48 or 64 bytes, not {}", wanted.size());
     const ProfileTable& profiles =
         options.profiles != nullptr ? *options.profiles : ProfileTable::built_in();

@@ -13,7 +13,7 @@ namespace rvmm::realm {
 namespace {
 
 constexpr std::size_t kShownWish = 200;
-constexpr std::size_t kShownValue = 64;
+constexpr std::size_t kShownPart = 64;
 
 constexpr std::array<std::string_view, kAxisCount> kKeys = {
     "realm.profile",     "realm.ipa_bits",    "realm.sve_vl", "realm.pmu_counters",
@@ -194,7 +194,7 @@ Result<> Axes::vary(std::string_view wish, const ProfileTable& profiles) {
     return for_each_part(list, [&](std::string_view part) -> Result<> {
         if (add_numbers(numbers_of(key.rule), part, values)) return {};
         return fail(Stage::kUsage, "{}: {} must be {}, or a range A-B of them, not \"{}\"", name,
-                    axis_key(axis), expectation(key.rule), printable(part, kShownValue));
+                    axis_key(axis), expectation(key.rule), printable(part, kShownPart));
     });
 }
 
@@ -234,7 +234,7 @@ Result<> Axes::add_cmdlines(const std::vector<std::string>& cmdlines) {
         if (cmdline.size() > rule.max_bytes || cmdline.find('\0') != std::string::npos)
             return fail(Stage::kUsage,
                         "the command line \"{}\" must be a string of up to {} bytes without NUL",
-                        printable(cmdline, kShownValue), rule.max_bytes);
+                        printable(cmdline, kShownPart), rule.max_bytes);
         if (known.insert(cmdline).second) cmdlines_.push_back(cmdline);
     }
     return {};

@@ -17,13 +17,13 @@ constexpr std::uint64_t kMostFile = 16ULL << 30;  // bytes: a log of some 30 mil
 constexpr std::uint64_t kMostRead = 64ULL << 20;  // bytes of what is read as a whole
 constexpr std::size_t kSeen = 4096;               // bytes that tell what a file is
 
-std::string_view as_text(ByteSpan bytes) {
+std::string_view text_of(ByteSpan bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 /// What `bytes` are by their beginning; nothing if they are no text and no CoRIM.
 std::optional<Kind> kind_of(ByteSpan bytes) {
-    const std::string_view text = as_text(bytes.first(std::min(bytes.size(), kSeen)));
+    const std::string_view text = text_of(bytes.first(std::min(bytes.size(), kSeen)));
     if (text.starts_with("\xd9\x01\xf5")) return Kind::kCorim;  // CBOR tag 501
     if (text.starts_with(R"({"rvmm_measurement_log":)")) return Kind::kLog;
     const auto is_control = [](char c) {
@@ -67,7 +67,7 @@ Result<> read(MeasuredInput& input, ByteSpan bytes) {
     if (input.kind != Kind::kLog && bytes.size() > kMostRead)
         return fail(Stage::kImage, "{}: it is too large: {} bytes", input.name, bytes.size());
     if (input.kind == Kind::kDocument) {
-        RVMM_TRY(input.measurement, parse_measurement(as_text(bytes), input.name));
+        RVMM_TRY(input.measurement, parse_measurement(text_of(bytes), input.name));
         return {};
     }
     auto done = input.kind == Kind::kLog ? read_log(input, bytes) : read_corim(input, bytes);

@@ -10,8 +10,6 @@
 namespace rvmm::realm {
 namespace {
 
-constexpr std::size_t kShownName = 200;  // bytes
-
 DataMeasured data_of(const FoldedStep& step) {
     const Blob& blob = *step.blob;
     return {.what = std::string(to_string(blob.kind)),

@@ -13,10 +13,6 @@ using measure::Digest;
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-std::string hex(std::uint64_t value) {
-    return fmt::format("{:#x}", value);
-}
-
 ordered_json written(const CreateMeasured& /*create*/) {
     return {{"kind", "create"}};
 }

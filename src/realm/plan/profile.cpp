@@ -10,25 +10,24 @@ namespace rvmm::realm {
 namespace {
 
 using measure::Hash;
-using measure::Rule;
 
 // One host ABI revision: what the rows of all rules and page sizes have in common.
 struct Host {
     const char* name;
-    std::vector<Rule> rules;
+    std::vector<measure::Rule> rules;
     bool any_page_size;  // the granule is the host's page; else 4 KiB
     Profile common;
 };
 
 std::vector<Host> hosts() {
-    const std::vector<Rule> rmm1 = {Rule::kRmm1};
-    const std::vector<Rule> rmm2 = {Rule::kRmm2TfRmm, Rule::kRmm2Spec};
+    const std::vector<measure::Rule> rmm1 = {measure::Rule::kRmm1};
+    const std::vector<measure::Rule> rmm2 = {measure::Rule::kRmm2TfRmm, measure::Rule::kRmm2Spec};
     const std::vector<Hash> all = {Hash::kSha256, Hash::kSha384, Hash::kSha512};
     return {
         {"kvm-v14", rmm2, true, {.verified = true}},
         {"kvm-v15", rmm2, true, {.note = "by report the sequence of v14"}},
         {"kvm-v13",
-         {Rule::kRmm2TfRmm},
+         {measure::Rule::kRmm2TfRmm},
          true,
          {.note = "whether its RMM measured RIPAS is unknown"}},
         {"kvm-v12", rmm1, false, {.sets_pmu = true, .verified = true}},
@@ -43,7 +42,7 @@ std::vector<Host> hosts() {
           .verified = true,
           .note = "also v5 to v11; the order is the VMM's"}},
         {"emulated",
-         {Rule::kRmm2TfRmm},
+         {measure::Rule::kRmm2TfRmm},
          false,
          {.hashes = all,
           .sets_personalization = true,
@@ -54,7 +53,7 @@ std::vector<Host> hosts() {
     };
 }
 
-Profile row(const Host& host, Rule rule, std::uint64_t page_size) {
+Profile row(const Host& host, measure::Rule rule, std::uint64_t page_size) {
     Profile profile = host.common;
     profile.rule = rule;
     profile.host = host.name;
@@ -67,7 +66,7 @@ Profile row(const Host& host, Rule rule, std::uint64_t page_size) {
         profile.verified = false;
         profile.note = "no public RMM has this granule";
     }
-    if (rule == Rule::kRmm2Spec) {
+    if (rule == measure::Rule::kRmm2Spec) {
         profile.verified = false;
         profile.note = "the draft's text; no public RMM seen doing it";
     }
@@ -79,7 +78,7 @@ std::vector<Profile> all_rows() {
     std::vector<Profile> rows;
     for (const std::uint64_t page_size : kPageSizes)
         for (const Host& host : hosts())
-            for (const Rule rule : host.rules)
+            for (const measure::Rule rule : host.rules)
                 if (page_size == kPageSize4K || host.any_page_size)
                     rows.push_back(row(host, rule, page_size));
     return rows;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxName = 128;  // bytes, as a config's realm.profile
 constexpr std::size_t kMaxNote = 200;
-constexpr std::size_t kShownName = 64;
+constexpr std::size_t kShownKey = 64;
 
 constexpr std::array<measure::Rule, 3> kRules = {measure::Rule::kRmm1, measure::Rule::kRmm2TfRmm,
                                                  measure::Rule::kRmm2Spec};
@@ -136,7 +136,7 @@ class Reader {
     Result<> add_table(const ConfigEntry& entry, std::vector<Row>& tables) const {
         if (!std::holds_alternative<ConfigValue::Table>(entry.value.data))
             return refuse(entry.position, "{} must stand in a profile's table, [\"name\"]",
-                          printable(entry.table, kShownName));
+                          printable(entry.table, kShownKey));
         if (entry.table.empty() || entry.table.size() > kMaxName)
             return refuse(entry.position, "a profile's name has 1 to {} bytes", kMaxName);
         RVMM_CHECK(check_text(entry.position, "a profile's name", entry.table));
@@ -166,7 +166,7 @@ class Reader {
         for (const ConfigKey& key : keys()) names.push_back(key.name);
         const std::string near = did_you_mean(*entry.key, names);
         return refuse(
-            entry.position, "unknown key {} of a profile{}", printable(*entry.key, kShownName),
+            entry.position, "unknown key {} of a profile{}", printable(*entry.key, kShownKey),
             !near.empty() ? near : fmt::format("; the keys are {}", fmt::join(names, ", ")));
     }
 

@@ -12,6 +12,8 @@ using rmi::RmiStatus;
 
 namespace {
 
+using P = rmi::RealmParams;
+
 constexpr std::size_t kRpvSize = 64;
 constexpr std::string_view kRsiOperation = "rsi";
 constexpr std::string_view kInitRipasOperation = "rtt_init_ripas";
@@ -27,7 +29,6 @@ class UnreadMemory : public RealmMemory {
 };
 
 Result<> set_counts(rmi::RealmParams& params, const StepFields& step) {
-    using P = rmi::RealmParams;
     const auto set = [&](auto field, const char* key, bool required) -> Result<> {
         RVMM_TRY(const std::uint64_t value,
                  required ? step.number(key, UINT32_MAX) : step.number_or(key, 0, UINT32_MAX));
@@ -160,7 +161,6 @@ Result<RmiAnswer> CaseRunner::on_realm(Command command) {
 }
 
 Result<rmi::RealmParams> CaseRunner::realm_params(const StepFields& step) const {
-    using P = rmi::RealmParams;
     P params;
     const char* flags = step.has("flags0") ? "flags0" : "flags";
     RVMM_TRY(const std::uint64_t flags0, step.number_or(flags, 0));

@@ -44,7 +44,7 @@ PsciResult features(std::uint32_t id) {
     }
 }
 
-void answer(rmi::SmcRegisters& registers, PsciResult result) {
+void answer_result(rmi::SmcRegisters& registers, PsciResult result) {
     realm::answer(registers, rmi::to_register(result));
 }
 
@@ -70,15 +70,15 @@ SmcOutcome Psci::call(std::size_t rec, rmi::SmcRegisters& registers) {
             realm::answer(registers, rmi::kPsciVersion11);
             break;
         case PsciFunction::kFeatures:
-            answer(registers, features(static_cast<std::uint32_t>(registers.x[1])));
+            answer_result(registers, features(static_cast<std::uint32_t>(registers.x[1])));
             break;
         // Every state counts as a standby that ended at once.
         case PsciFunction::kCpuSuspend:
-            answer(registers, PsciResult::kSuccess);
+            answer_result(registers, PsciResult::kSuccess);
             break;
         case PsciFunction::kCpuOff:
             on_[rec] = false;
-            answer(registers, PsciResult::kSuccess);
+            answer_result(registers, PsciResult::kSuccess);
             return CpuOffRequest{};
         case PsciFunction::kCpuOn:
             return cpu_on(rec, registers);
@@ -90,7 +90,7 @@ SmcOutcome Psci::call(std::size_t rec, rmi::SmcRegisters& registers) {
         case PsciFunction::kSystemReset:
             return SystemResetRequest{};
         default:
-            answer(registers, PsciResult::kNotSupported);
+            answer_result(registers, PsciResult::kNotSupported);
             break;
     }
     return Handled{};
@@ -102,14 +102,14 @@ SmcOutcome Psci::cpu_on(std::size_t rec, rmi::SmcRegisters& registers) {
                                .context = registers.x[3]};
     const bool unknown = request.target == mpidrs_.size();
     if (request.entry.value >= protected_end_)
-        answer(registers, PsciResult::kInvalidAddress);
+        answer_result(registers, PsciResult::kInvalidAddress);
     else if (unknown)
-        answer(registers, PsciResult::kInvalidParameters);
+        answer_result(registers, PsciResult::kInvalidParameters);
     else if (request.target == rec || on_[request.target])
-        answer(registers, PsciResult::kAlreadyOn);
+        answer_result(registers, PsciResult::kAlreadyOn);
     else {
         on_[request.target] = true;
-        answer(registers, PsciResult::kSuccess);
+        answer_result(registers, PsciResult::kSuccess);
         return request;
     }
     return Handled{};

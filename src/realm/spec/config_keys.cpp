@@ -19,7 +19,7 @@ constexpr std::uint64_t kMemoryStep = 2ULL << 20;
 constexpr std::size_t kMaxCmdline = 2047;  // arm64 Linux: COMMAND_LINE_SIZE with its NUL is 2048
 constexpr std::size_t kMaxProfile = 128;
 constexpr std::size_t kPersonalizationSize = sizeof(RealmParameters::personalization);
-constexpr std::size_t kShownName = 64;
+constexpr std::size_t kShownKey = 64;
 
 constexpr std::array<std::string_view, 5> kTables = {"machine", "boot", "realm", "host", "console"};
 constexpr std::array<std::string_view, 3> kHostKinds = {"cca", "emulated", "lab"};
@@ -193,7 +193,7 @@ std::string expectation(const Rule& rule) {
 
 std::string unknown_key(std::string_view table, std::string_view name) {
     const std::string what =
-        fmt::format("unknown key {}.{}", printable(table, kShownName), printable(name, kShownName));
+        fmt::format("unknown key {}.{}", printable(table, kShownKey), printable(name, kShownKey));
     if (const auto near = nearest_key(table, name))
         return fmt::format("{}; did you mean {}?", what, *near);
     return fmt::format("{}; the keys of [{}] are {}", what, table,
@@ -201,7 +201,7 @@ std::string unknown_key(std::string_view table, std::string_view name) {
 }
 
 std::string unknown_table(std::string_view name) {
-    const std::string what = fmt::format("unknown table [{}]", printable(name, kShownName));
+    const std::string what = fmt::format("unknown table [{}]", printable(name, kShownKey));
     if (const auto near = nearest(name, kTables))
         return fmt::format("{}; did you mean [{}]?", what, *near);
     if (const auto near = nearest_key({}, name))

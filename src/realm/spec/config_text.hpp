@@ -55,6 +55,9 @@ std::optional<ConfigValue> read_toml_value(std::string_view text);
 /// `text` on one line: control characters as escapes, cut after `limit` bytes, between characters.
 std::string printable(std::string_view text, std::size_t limit);
 
+/// How much of a name that comes from a file or another tool is shown, in bytes.
+inline constexpr std::size_t kShownName = 200;
+
 /// A value as errors show it: 513, "1K", true, an array, a table.
 std::string show(const ConfigValue& value);
 

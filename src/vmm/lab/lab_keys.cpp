@@ -13,20 +13,20 @@ namespace {
 namespace fs = std::filesystem;
 using realm::ConfigValue;
 
-constexpr std::size_t kMaxPath = 4095;        // Linux: PATH_MAX without its NUL
+constexpr std::size_t kMaxConfigPath = 4095;  // Linux: PATH_MAX without its NUL
 constexpr std::size_t kMaxText = 4096;        // one argument of QEMU
 constexpr std::size_t kMaxKernelText = 1900;  // arm64 Linux takes 2047, with the lab's own
 constexpr std::size_t kMaxArguments = 256;
 constexpr std::size_t kMaxFlash = 2;  // QEMU's "virt" has two banks
 constexpr std::int64_t kMaxBootLimit = 3600;
 constexpr std::int64_t kMaxAddress = (std::int64_t{1} << 48) - 1;
-constexpr std::size_t kShownName = 64;
+constexpr std::size_t kShownKey = 64;
 constexpr std::array<std::string_view, 2> kRealmNames = {"emulated", "cca"};
 constexpr std::array<std::string_view, 3> kTables = {"machine", "kernel", "loader"};
 
 // Each takes one value, or says that it is not what the key takes.
 
-const std::string* as_text(const ConfigValue& value, std::size_t min, std::size_t max) {
+const std::string* text_of(const ConfigValue& value, std::size_t min, std::size_t max) {
     const auto* text = std::get_if<std::string>(&value.data);
     if (text == nullptr || text->size() < min || text->size() > max) return nullptr;
     return realm::printable(*text, text->size()) == *text ? text : nullptr;
@@ -40,13 +40,13 @@ std::optional<std::int64_t> as_number(const ConfigValue& value, std::int64_t min
 }
 
 std::optional<fs::path> as_path(const ConfigValue& value, const fs::path& folder) {
-    const std::string* text = as_text(value, 1, kMaxPath);
+    const std::string* text = text_of(value, 1, kMaxConfigPath);
     return text == nullptr ? std::nullopt : std::optional(folder / *text);
 }
 
 template <auto Field, std::size_t Min, std::size_t Max>
 bool text(const ConfigValue& value, LabDraft& draft) {
-    const std::string* taken = as_text(value, Min, Max);
+    const std::string* taken = text_of(value, Min, Max);
     if (taken != nullptr) draft.machine.*Field = *taken;
     return taken != nullptr;
 }
@@ -68,7 +68,7 @@ bool address(const ConfigValue& value, LabDraft& draft) {
 
 /// The name of a program stays as it is; a path is the file's own.
 bool qemu(const ConfigValue& value, LabDraft& draft) {
-    const std::string* taken = as_text(value, 1, kMaxPath);
+    const std::string* taken = text_of(value, 1, kMaxConfigPath);
     if (taken == nullptr) return false;
     const bool is_path = taken->find('/') != std::string::npos;
     draft.machine.qemu = is_path ? (draft.folder / *taken).native() : *taken;
@@ -107,7 +107,7 @@ bool arguments(const ConfigValue& value, LabDraft& draft) {
     const auto* list = std::get_if<ConfigValue::List>(&value.data);
     if (list == nullptr || list->size() > kMaxArguments) return false;
     for (const ConfigValue& element : *list) {
-        const std::string* taken = as_text(element, 0, kMaxText);
+        const std::string* taken = text_of(element, 0, kMaxText);
         if (taken == nullptr) return false;
         draft.machine.arguments.push_back(*taken);
     }
@@ -204,7 +204,7 @@ bool is_lab_table(std::string_view name) {
 
 std::string unknown_lab_key(std::string_view table, std::string_view name) {
     const std::string what =
-        fmt::format("unknown key {}.{}", table, realm::printable(name, kShownName));
+        fmt::format("unknown key {}.{}", table, realm::printable(name, kShownKey));
     if (const auto near = nearest(name, key_names(table)))
         return fmt::format("{}; did you mean {}.{}?", what, table, *near);
     return fmt::format("{}; the keys of [{}] are {}", what, table,
@@ -212,7 +212,7 @@ std::string unknown_lab_key(std::string_view table, std::string_view name) {
 }
 
 std::string unknown_lab_table(std::string_view name) {
-    const std::string what = fmt::format("unknown table [{}]", realm::printable(name, kShownName));
+    const std::string what = fmt::format("unknown table [{}]", realm::printable(name, kShownKey));
     if (const auto near = nearest(name, kTables))
         return fmt::format("{}; did you mean [{}]?", what, *near);
     if (const auto near = nearest(name, key_names({}))) {

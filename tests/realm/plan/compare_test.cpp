@@ -22,7 +22,7 @@ using ::testing::Not;
 
 using Kind = MeasuredInput::Kind;
 
-std::string golden(const char* name) {
+std::string golden_file(const char* name) {
     std::ifstream file(std::string(RVMM_TEST_DATA "/measurement/") + name);
     EXPECT_TRUE(file) << name;
     std::ostringstream text;
@@ -295,8 +295,8 @@ TEST_F(CompareTest, Text_IsTheGoldenOne) {
     b_.spec.boot.kernel = b_.dir.write("Image", test::ImageBuilder{}.build());
     const MeasuredInput a = input(a_);
     const MeasuredInput b = input(b_, Kind::kLog);
-    EXPECT_EQ(to_text(compared(a, b), a, b), golden("diff.txt"));
-    EXPECT_EQ(to_json(compared(a, b), a, b), golden("diff.json"));
+    EXPECT_EQ(to_text(compared(a, b), a, b), golden_file("diff.txt"));
+    EXPECT_EQ(to_json(compared(a, b), a, b), golden_file("diff.json"));
 }
 
 std::string why(ByteSpan bytes) {

@@ -12,7 +12,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string golden(const char* name) {
+std::string golden_text(const char* name) {
     std::ifstream file(std::string(RVMM_TEST_DATA "/measurement/") + name);
     EXPECT_TRUE(file) << name;
     std::ostringstream text;
@@ -30,7 +30,7 @@ std::string explained(const test::SmallImage& image) {
 }
 
 TEST(Explain, SmallImage_IsTheGoldenText) {
-    EXPECT_EQ(explained(test::SmallImage()), golden("explain-small.txt"));
+    EXPECT_EQ(explained(test::SmallImage()), golden_text("explain-small.txt"));
 }
 
 TEST(Explain, V12_CountsItsRipasEntries) {

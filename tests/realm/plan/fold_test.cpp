@@ -13,8 +13,6 @@
 namespace rvmm::realm {
 namespace {
 
-using Kind = Extension::Kind;
-
 class FoldTest : public ::testing::Test {
   protected:
     FoldTest() : spec_(test::realm_spec(64ULL << 20, 2)) {
@@ -81,7 +79,7 @@ TEST_F(FoldTest, Rmm1_MeasuresRipasInTheHostsOrder) {
     const auto kinds_of = [&](const char* profile) {
         spec_.realm->profile = profile;
         const LaunchPlan made = plan();
-        std::vector<Kind> kinds;
+        std::vector<ExtensionKind> kinds;
         FoldOptions options;
         options.log = [&](const Extension& extension) -> Result<> {
             if (kinds.empty() || kinds.back() != extension.kind) kinds.push_back(extension.kind);
@@ -90,11 +88,12 @@ TEST_F(FoldTest, Rmm1_MeasuresRipasInTheHostsOrder) {
         EXPECT_TRUE(fold(made, options));
         return kinds;
     };
-    EXPECT_EQ(kinds_of("kvm-v10"),
-              (std::vector{Kind::kCreate, Kind::kRipas, Kind::kData, Kind::kRec}));
-    EXPECT_EQ(kinds_of("kvm-v12"),
-              (std::vector{Kind::kCreate, Kind::kData, Kind::kRec, Kind::kRipas}));
-    EXPECT_EQ(kinds_of("kvm-v14"), (std::vector{Kind::kCreate, Kind::kData, Kind::kRec}));
+    EXPECT_EQ(kinds_of("kvm-v10"), (std::vector{ExtensionKind::kCreate, ExtensionKind::kRipas,
+                                                ExtensionKind::kData, ExtensionKind::kRec}));
+    EXPECT_EQ(kinds_of("kvm-v12"), (std::vector{ExtensionKind::kCreate, ExtensionKind::kData,
+                                                ExtensionKind::kRec, ExtensionKind::kRipas}));
+    EXPECT_EQ(kinds_of("kvm-v14"),
+              (std::vector{ExtensionKind::kCreate, ExtensionKind::kData, ExtensionKind::kRec}));
 }
 
 TEST_F(FoldTest, Rmm1Gaps_CoverWhatPopulationLeaves) {
@@ -103,7 +102,7 @@ TEST_F(FoldTest, Rmm1Gaps_CoverWhatPopulationLeaves) {
     std::uint64_t covered = 0;
     FoldOptions options;
     options.log = [&](const Extension& extension) -> Result<> {
-        if (extension.kind == Kind::kData || extension.kind == Kind::kRipas)
+        if (extension.kind == ExtensionKind::kData || extension.kind == ExtensionKind::kRipas)
             covered += extension.range.size();
         return {};
     };
@@ -160,9 +159,9 @@ TEST_F(FoldTest, FurtherVcpu_ChangesTheFdtAlone) {
         const LaunchPlan made = plan();
         const auto folded = fold(made);
         for (const FoldedStep& step : folded->steps) {
-            if (step.kind == Kind::kData && step.blob->kind != Blob::Kind::kFdt)
+            if (step.kind == ExtensionKind::kData && step.blob->kind != Blob::Kind::kFdt)
                 contents.push_back(step.content);
-            if (step.kind == Kind::kRec) recs += step.extensions;
+            if (step.kind == ExtensionKind::kRec) recs += step.extensions;
         }
         EXPECT_EQ(recs, 1U);
         return contents;

@@ -20,7 +20,7 @@ namespace {
 using rmi::RsiRealmConfig;
 using rmi::SmcRegisters;
 
-constexpr IpaRange kRam = *IpaRange::make(Ipa{0x8000'0000}, 32ULL << 20);
+constexpr IpaRange kAnsweredRam = *IpaRange::make(Ipa{0x8000'0000}, 32ULL << 20);
 constexpr Ipa kBuffer{0x8009'c000};
 constexpr Ipa kTestPage{0x8020'0000};
 constexpr Ipa kNextPage = kTestPage + kPageSize4K;
@@ -71,7 +71,7 @@ ActiveRealm recorded_realm(const std::vector<std::string>& lines) {
     ActiveRealm realm;
     realm.ipa_bits = 34;
     realm.rim = *measure::Digest::from(recorded_rim(lines));
-    realm.ram = {kRam};
+    realm.ram = {kAnsweredRam};
     realm.mpidrs = {0};
     realm.gicv3_vtr = 0x90b8'0003;
     return realm;
@@ -81,9 +81,9 @@ ActiveRealm recorded_realm(const std::vector<std::string>& lines) {
 class Replay {
   public:
     explicit Replay(const std::vector<std::string>& lines)
-        : memory_({kRam}), rmm_(*SoftwareRmm::create(recorded_realm(lines), memory_, [](auto) {
-              return Bytes(2174, std::byte{0xd9});
-          })) {}
+        : memory_({kAnsweredRam}),
+          rmm_(*SoftwareRmm::create(recorded_realm(lines), memory_,
+                                    [](auto) { return Bytes(2174, std::byte{0xd9}); })) {}
 
     /// This realm's own version of a recorded line; nothing if the line is no matter of an RMM.
     std::optional<std::string> answer(const std::string& line);
@@ -176,8 +176,8 @@ std::optional<std::string> Replay::configuration(const std::string& line) {
             memory_.load_private(kBuffer + RsiRealmConfig::kIpaWidth.offset);
         return fmt::format(
             "realm_config ipa_width={} hash_algo={} pc=0 ns={:x} ram={:x}-{:x} rpv0={}", width,
-            byte(RsiRealmConfig::kHashAlgo.offset), 1ULL << (width - 1), kRam.base().value,
-            kRam.top().value, byte(RsiRealmConfig::kRpv.offset));
+            byte(RsiRealmConfig::kHashAlgo.offset), 1ULL << (width - 1), kAnsweredRam.base().value,
+            kAnsweredRam.top().value, byte(RsiRealmConfig::kRpv.offset));
     }
     const std::string start = "realm_config byte ";
     if (!line.starts_with(start)) return std::nullopt;

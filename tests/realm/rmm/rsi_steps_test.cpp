@@ -20,7 +20,7 @@ using rmi::RsiFunction;
 using rmi::RsiRealmConfig;
 using rmi::SmcRegisters;
 
-constexpr IpaRange kRam = *IpaRange::make(Ipa{0x8000'0000}, 2ULL << 20);
+constexpr IpaRange kCaseRam = *IpaRange::make(Ipa{0x8000'0000}, 2ULL << 20);
 
 // TF-RMM main has no name for SHA-384 in the configuration page and writes SHA-512's number (1).
 // The specification's number for SHA-384 is 2, and that is what a guest gets here.
@@ -50,7 +50,7 @@ ActiveRealm realm_of(const json& test_case) {
     realm.hash = hash_of(test_case["hash"]);
     std::ranges::copy(bytes_of(test_case["rpv"]), realm.personalization.begin());
     realm.rim = *measure::Digest::from(bytes_of(test_case["rim"]));
-    realm.ram = {kRam};
+    realm.ram = {kCaseRam};
     realm.mpidrs = {0};
     realm.signing_calls = 0;  // nothing interrupts a host build
     for (const json& step : test_case["steps"]) {
@@ -95,7 +95,7 @@ class Case {
     explicit Case(const json& test_case)
         : hash_(test_case["hash"]),
           token_(bytes_of(test_case["token"])),
-          memory_({kRam}),
+          memory_({kCaseRam}),
           rmm_(*SoftwareRmm::create(realm_of(test_case), memory_,
                                     [this](std::span<const std::byte, 64> challenge) {
                                         challenge_.assign(challenge.begin(), challenge.end());

@@ -17,14 +17,14 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr std::string_view kMinimal = "[boot]\nkernel = \"Image\"\n";
+constexpr std::string_view kShortest = "[boot]\nkernel = \"Image\"\n";
 
 std::filesystem::path data(std::string_view name) {
     return std::filesystem::path(RVMM_TEST_DATA "/config") / name;
 }
 
 Result<RealmSpec> with_overrides(std::vector<std::string> overrides) {
-    return parse_config(kMinimal, "images/image.cfg", {false, std::move(overrides)});
+    return parse_config(kShortest, "images/image.cfg", {false, std::move(overrides)});
 }
 
 std::string error_of(const Result<RealmSpec>& spec) {
@@ -88,7 +88,7 @@ TEST(RealmSpec, FullConfig_SetsEveryField) {
 
 TEST(RealmSpec, RealmTableOrForceRealm_GivesTheFixedDefaults) {
     const auto table = parse_config("[boot]\nkernel = \"Image\"\n[realm]\n", "image.cfg", {});
-    const auto forced = parse_config(kMinimal, "image.cfg", {true, {}});
+    const auto forced = parse_config(kShortest, "image.cfg", {true, {}});
     ASSERT_TRUE(table) << error_of(table);
     ASSERT_TRUE(forced) << error_of(forced);
     EXPECT_EQ(*table, *forced);
@@ -169,7 +169,7 @@ TEST(RealmSpecPaths, InTheFile_StartAtItsFolder) {
     ASSERT_TRUE(spec) << error_of(spec);
     EXPECT_EQ(spec->boot.kernel, "images/a/Image");
     EXPECT_EQ(spec->boot.initrd, "/b");
-    EXPECT_EQ(parse_config(kMinimal, "image.cfg", {})->boot.kernel, "Image");
+    EXPECT_EQ(parse_config(kShortest, "image.cfg", {})->boot.kernel, "Image");
 }
 
 TEST(RealmSpecPaths, InAnOverride_StartAtTheCurrentDirectory) {
@@ -272,7 +272,7 @@ TEST(RealmSpecFile, BinaryConfig_IsRefusedWithThePlace) {
 }
 
 TEST(RealmSpecFile, LongLine_IsRead) {
-    const auto spec = parse_config("#" + std::string(100'000, 'x') + "\n" + std::string(kMinimal) +
+    const auto spec = parse_config("#" + std::string(100'000, 'x') + "\n" + std::string(kShortest) +
                                        "cmdline = \"" + std::string(2047, '.') + "\"\n",
                                    "image.cfg", {});
     ASSERT_TRUE(spec) << error_of(spec);

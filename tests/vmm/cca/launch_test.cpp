@@ -38,7 +38,8 @@ void script_a_boot(FakeKvm& fake, std::uint32_t vcpus) {
     append(boot, mmio_read_sees(kTestUart + 5, 1, 0x60));
     append(boot, {type_letter('z'), system_off()});
     fake.script(0, std::move(boot));
-    for (std::uint32_t i = 1; i < vcpus; ++i) fake.script(i, {touch_private(kTestRam + (32 + i) * kMib)});
+    for (std::uint32_t i = 1; i < vcpus; ++i)
+        fake.script(i, {touch_private(kTestRam + (32 + i) * kMib)});
 }
 
 class RealmLaunch : public ::testing::TestWithParam<Revision> {

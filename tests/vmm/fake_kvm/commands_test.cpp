@@ -5,7 +5,6 @@ namespace rvmm::vmm {
 namespace {
 
 namespace abi = kvm::abi;
-using Command = abi::RealmCommand;
 
 // -----------------------------------------------------------------------------------
 
@@ -15,12 +14,12 @@ TEST(FakeKvmCommands, OutOfOrder_AnswerAsV10Did) {
     RawVmm& vmm = rig.vmm;
     EXPECT_EQ(vmm.init_ripas(kRam), -EPERM);
     EXPECT_EQ(vmm.populate_slot(kRam), -EPERM);
-    EXPECT_EQ(vmm.command(Command::kActivate), -EINVAL);
+    EXPECT_EQ(vmm.command(abi::RealmCommand::kActivate), -EINVAL);
     EXPECT_EQ(vmm.run(), -EPERM);
-    EXPECT_EQ(vmm.command(Command::kCreate), 0);
-    EXPECT_EQ(vmm.command(Command::kCreate), -EEXIST);
+    EXPECT_EQ(vmm.command(abi::RealmCommand::kCreate), 0);
+    EXPECT_EQ(vmm.command(abi::RealmCommand::kCreate), -EEXIST);
     const abi::RealmConfigV10 config = {abi::kConfigHash, {1}};
-    EXPECT_EQ(vmm.command(Command::kConfig, &config), -EBUSY);
+    EXPECT_EQ(vmm.command(abi::RealmCommand::kConfig, &config), -EBUSY);
     EXPECT_EQ(vmm.run(), -EPERM);
     EXPECT_EQ(vmm.init_ripas(*IpaRange::make(kRam.base(), 100)), -ENXIO);
     EXPECT_EQ(vmm.init_ripas(*IpaRange::make(Ipa{1ULL << 33}, 4096)), -ENXIO);
@@ -36,8 +35,8 @@ TEST(FakeKvmCommands, OutOfOrder_AnswerAsV10Did) {
     EXPECT_EQ(vmm.finalize(0, rec), 0);
     EXPECT_EQ(vmm.finalize(0, rec), -EBUSY);
     EXPECT_EQ(vmm.finalize(1, rec), 0);
-    EXPECT_EQ(vmm.command(Command::kActivate), 0);
-    EXPECT_EQ(vmm.command(Command::kActivate), -EINVAL);
+    EXPECT_EQ(vmm.command(abi::RealmCommand::kActivate), 0);
+    EXPECT_EQ(vmm.command(abi::RealmCommand::kActivate), -EINVAL);
     EXPECT_EQ(vmm.init_ripas(kRam), -EPERM);
     EXPECT_EQ(vmm.populate_slot(page), -EPERM);
     EXPECT_EQ(vmm.run_briefly(), -EINTR);
@@ -45,11 +44,11 @@ TEST(FakeKvmCommands, OutOfOrder_AnswerAsV10Did) {
 
 TEST(FakeKvmCommands, RecsOutOfOrder_CannotBeRepaired) {
     Rig rig(FakeRevision::kV10, 2);
-    ASSERT_EQ(rig.vmm.command(Command::kCreate), 0);
+    ASSERT_EQ(rig.vmm.command(abi::RealmCommand::kCreate), 0);
     EXPECT_EQ(rig.vmm.finalize(1, 9), -ENXIO);
     EXPECT_EQ(rig.vmm.finalize(0, 9), 0);
     EXPECT_EQ(rig.vmm.finalize(1, 9), -EBUSY);
-    EXPECT_EQ(rig.vmm.command(Command::kActivate), 0);
+    EXPECT_EQ(rig.vmm.command(abi::RealmCommand::kActivate), 0);
     EXPECT_EQ(rig.vmm.run_briefly(0), -EINTR);
     EXPECT_EQ(rig.vmm.run_briefly(1), -EPERM);
 }
@@ -57,29 +56,29 @@ TEST(FakeKvmCommands, RecsOutOfOrder_CannotBeRepaired) {
 TEST(FakeKvmCommands, CreateBeforeVcpuInit_IsRefused) {
     Rig rig(FakeRevision::kV10, 0);
     ASSERT_EQ(rig.vmm.create_vcpu(0), 0);
-    EXPECT_EQ(rig.vmm.command(Command::kCreate), -ENXIO);
+    EXPECT_EQ(rig.vmm.command(abi::RealmCommand::kCreate), -ENXIO);
 }
 
 TEST(FakeKvmCommands, Config) {
     Rig rig(FakeRevision::kV10);
     abi::RealmConfigV10 config = {abi::kConfigHash, {2}};
-    EXPECT_EQ(rig.vmm.command(Command::kConfig, &config), -EINVAL) << "SHA-384";
+    EXPECT_EQ(rig.vmm.command(abi::RealmCommand::kConfig, &config), -EINVAL) << "SHA-384";
     config = {7, {}};
-    EXPECT_EQ(rig.vmm.command(Command::kConfig, &config), -EINVAL);
+    EXPECT_EQ(rig.vmm.command(abi::RealmCommand::kConfig, &config), -EINVAL);
     config = {abi::kConfigRpv, {0x11}};
-    EXPECT_EQ(rig.vmm.command(Command::kConfig, &config), 0);
+    EXPECT_EQ(rig.vmm.command(abi::RealmCommand::kConfig, &config), 0);
     config = {abi::kConfigHash, {1}};
-    EXPECT_EQ(rig.vmm.command(Command::kConfig, &config), 0);
-    ASSERT_EQ(rig.vmm.command(Command::kCreate), 0);
+    EXPECT_EQ(rig.vmm.command(abi::RealmCommand::kConfig, &config), 0);
+    ASSERT_EQ(rig.vmm.command(abi::RealmCommand::kCreate), 0);
     EXPECT_EQ(rig.kvm.rim().size(), 64U);
     ASSERT_EQ(rig.vmm.finalize(0, 9), 0);
-    ASSERT_EQ(rig.vmm.command(Command::kActivate), 0);
+    ASSERT_EQ(rig.vmm.command(abi::RealmCommand::kActivate), 0);
     EXPECT_EQ(rig.kvm.vm().realm->rmm()->active()->personalization[0], std::byte{0x11});
 }
 
 TEST(FakeKvmCommands, MeasuredTraps_AreViolations) {
     Rig rig(FakeRevision::kV10);
-    ASSERT_EQ(rig.vmm.command(Command::kCreate), 0);
+    ASSERT_EQ(rig.vmm.command(abi::RealmCommand::kCreate), 0);
     EXPECT_EQ(rig.vmm.init_ripas(*IpaRange::make(kRam.base(), 8ULL << 20)), 0);
     EXPECT_EQ(rig.kvm.violations().size(), 1U) << "outside the slot";
     EXPECT_EQ(rig.vmm.init_ripas(kRam), 0);

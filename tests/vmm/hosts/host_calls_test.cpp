@@ -10,7 +10,7 @@
 namespace rvmm::vmm {
 namespace {
 
-struct Sink final : devices::ByteSink {
+struct TextSink final : devices::ByteSink {
     bool put(ByteSpan bytes) override {
         if (full) return false;
         for (const std::byte b : bytes) text += static_cast<char>(b);
@@ -43,7 +43,7 @@ class HostCallsTest : public ::testing::Test {
     }
     static std::uint64_t error(int number) { return static_cast<std::uint64_t>(number); }
     std::unique_ptr<SplitMemory> memory;
-    Sink sink;
+    TextSink sink;
     std::array<std::uint64_t, 31> gprs{};
     CallReply reply;
 };

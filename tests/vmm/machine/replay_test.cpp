@@ -22,9 +22,9 @@
 namespace rvmm::vmm {
 namespace {
 
-constexpr std::uint64_t kAlias = 1ULL << 39;
-constexpr std::uint64_t kUart = 0x100'0000 | kAlias;
-constexpr std::uint64_t kRam = 0x8000'0000;
+constexpr std::uint64_t kSharedAlias = 1ULL << 39;
+constexpr std::uint64_t kSharedUart = 0x100'0000 | kSharedAlias;
+constexpr std::uint64_t kRamBase = 0x8000'0000;
 
 /// `text` without the lines that begin so.
 template <class... Begins>
@@ -83,11 +83,11 @@ class ReplayTest : public ::testing::Test {
 
     /// vCPU 0 prints, reads the UART, starts vCPU 1, which prints and stops; vCPU 0 ends it all.
     std::string record() {
-        constexpr std::uint64_t kEntry = kRam + 0x9'0000;
+        constexpr std::uint64_t kEntry = kRamBase + 0x9'0000;
         FakeKvm fake;
-        fake.script(0, {mmio_write(kUart, 'h', 1), mmio_read(kUart + 5, 1), smc(0xC400'0190, 65536),
-                        smc(0xC400'0003, 1, kEntry, 0x1234)});
-        fake.script(1, {mmio_write(kUart, 'i', 1), [&](FakeKvm::Vcpu& vcpu, kvm_run& run) {
+        fake.script(0, {mmio_write(kSharedUart, 'h', 1), mmio_read(kSharedUart + 5, 1),
+                        smc(0xC400'0190, 65536), smc(0xC400'0003, 1, kEntry, 0x1234)});
+        fake.script(1, {mmio_write(kSharedUart, 'i', 1), [&](FakeKvm::Vcpu& vcpu, kvm_run& run) {
                             fake.script(0, {smc(0x8400'0008)});
                             return smc(0x8400'0002)(vcpu, run);
                         }});

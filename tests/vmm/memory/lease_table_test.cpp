@@ -15,29 +15,29 @@ using devices::Access;
 using devices::Lease;
 using namespace std::chrono_literals;
 
-constexpr Ipa kBase{0x8000'0000};
-constexpr std::uint64_t kPage = 4096;
+constexpr Ipa kLeasedBase{0x8000'0000};
+constexpr std::uint64_t kGranule = 4096;
 
 IpaRange pages(std::uint64_t first, std::uint64_t count) {
-    return *IpaRange::make(kBase + first * kPage, count * kPage);
+    return *IpaRange::make(kLeasedBase + first * kGranule, count * kGranule);
 }
 
 class Leases : public ::testing::Test {
   protected:
     Result<Lease> take(std::uint64_t first, std::uint64_t count = 1,
                        std::string_view holder = "disk0") {
-        return table.take(pages(first, count), memory.data() + first * kPage, Access::kWrite,
+        return table.take(pages(first, count), memory.data() + first * kGranule, Access::kWrite,
                           holder);
     }
-    std::array<std::byte, 8 * kPage> memory{};
+    std::array<std::byte, 8 * kGranule> memory{};
     LeaseTable table{10s};
 };
 
 TEST_F(Leases, Lease_IsItsBytesAndEndsOnce) {
     auto lease = take(1, 2);
     ASSERT_TRUE(lease);
-    EXPECT_EQ(lease->bytes().data(), memory.data() + kPage);
-    EXPECT_EQ(lease->bytes().size(), 2 * kPage);
+    EXPECT_EQ(lease->bytes().data(), memory.data() + kGranule);
+    EXPECT_EQ(lease->bytes().size(), 2 * kGranule);
     EXPECT_EQ(table.lease_count(), 1u);
     Lease moved = *std::move(lease);
     EXPECT_EQ(table.lease_count(), 1u);
@@ -114,7 +114,7 @@ TEST(LeasesInAHurry, LeaseThatStays_IsAnErrorThatNamesItsHolder) {
     auto lease =
         table.take(*IpaRange::make(Ipa{0x8000'2010}, 1), &memory, Access::kRead, "virtio-net");
     ASSERT_TRUE(lease);
-    const auto exclusion = table.exclude(*IpaRange::make(Ipa{0x8000'2000}, kPage));
+    const auto exclusion = table.exclude(*IpaRange::make(Ipa{0x8000'2000}, kGranule));
     ASSERT_FALSE(exclusion);
     EXPECT_EQ(exclusion.error().stage(), Stage::kLaunch);
     EXPECT_EQ(exclusion.error().message(),
@@ -123,7 +123,7 @@ TEST(LeasesInAHurry, LeaseThatStays_IsAnErrorThatNamesItsHolder) {
     EXPECT_TRUE(table.take(*IpaRange::make(Ipa{0x8000'2000}, 1), &memory, Access::kRead, "x"))
         << "an exclusion that failed excludes nothing";
     *lease = Lease();
-    EXPECT_TRUE(table.exclude(*IpaRange::make(Ipa{0x8000'2000}, kPage)));
+    EXPECT_TRUE(table.exclude(*IpaRange::make(Ipa{0x8000'2000}, kGranule)));
 }
 
 // Devices that lease at random and conversions that own what they exclude: plain (not atomic) bytes
@@ -135,7 +135,7 @@ TEST_F(Leases, ManyThreads_NeverBothHaveAPage) {
         for (int round = 0; round < kRounds; ++round) {
             const auto lease = take(page, 2);
             if (!lease) continue;
-            for (const std::uint64_t at : {std::uint64_t{0}, kPage}) {
+            for (const std::uint64_t at : {std::uint64_t{0}, kGranule}) {
                 lease->bytes()[at] = mark;
                 if (lease->bytes()[at] != mark) ++failures;
             }
@@ -147,8 +147,8 @@ TEST_F(Leases, ManyThreads_NeverBothHaveAPage) {
             const std::uint64_t first = seed * 4 + random() % 4;
             const auto exclusion = table.exclude(pages(first, 1));
             if (!exclusion) ++failures;
-            memory[first * kPage] = std::byte{0};
-            if (memory[first * kPage] != std::byte{0}) ++failures;
+            memory[first * kGranule] = std::byte{0};
+            if (memory[first * kGranule] != std::byte{0}) ++failures;
         }
     };
     std::vector<std::thread> threads;
