@@ -1,6 +1,7 @@
 // A small guest memory, for drivers that are tests or fuzzers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 #include <string_view>
@@ -24,6 +25,7 @@ class TestMemory final : public SharedMemory, private Lease::Giver {
 
     void make_private(std::size_t page) { private_.insert(page); }
     std::size_t leases() const { return leases_; }
+    std::size_t most_leases() const { return most_leases_; }
     /// What the driver itself reads and writes.
     MutableByteSpan at(std::uint64_t ipa, std::size_t size);
 
@@ -34,6 +36,7 @@ class TestMemory final : public SharedMemory, private Lease::Giver {
     Bytes bytes_;
     std::set<std::size_t> private_;
     std::size_t leases_ = 0;
+    std::size_t most_leases_ = 0;
 };
 
 inline Result<std::byte*> TestMemory::host(Ipa ipa, std::uint64_t size) {
@@ -62,7 +65,7 @@ inline Result<> TestMemory::write(Ipa ipa, ByteSpan bytes) {
 
 inline Result<Lease> TestMemory::lease(Ipa ipa, std::uint64_t size, Access, std::string_view) {
     RVMM_TRY(std::byte * at, host(ipa, size));
-    ++leases_;
+    most_leases_ = std::max(most_leases_, ++leases_);
     return Lease(*this, 0, MutableByteSpan(at, size));
 }
 
