@@ -1,6 +1,5 @@
 #include "devices/virtio/queue.hpp"
 
-#include <array>
 #include <bit>
 #include <utility>
 
@@ -33,12 +32,6 @@ constexpr bool passes(std::uint16_t event, std::uint16_t now, std::uint16_t befo
     return static_cast<std::uint16_t>(now - event - 1) < static_cast<std::uint16_t>(now - before);
 }
 
-/// The two words of a descriptor, each read once.
-std::array<std::uint64_t, 2> words_of(const Lease& table, std::size_t index) {
-    std::byte* at = table.bytes().data() + index * kDescriptorSize;
-    return {load_word<std::uint64_t>(at), load_word<std::uint64_t>(at + 8)};
-}
-
 }  // namespace
 
 Result<Queue> Queue::create(SharedMemory& memory, std::string_view holder,
@@ -60,18 +53,21 @@ std::unexpected<Error> Queue::breaks(Error error) {
     return std::unexpected(std::move(error).with_context(fmt::format("{}: broken queue", holder_)));
 }
 
+Result<Lease> Queue::lease_area(Ipa area, std::uint64_t size, Access access) {
+    auto lease = memory_->lease(area, size, access, holder_);
+    if (!lease) return breaks(std::move(lease).error());
+    return lease;
+}
+
 Result<Queue::Batch> Queue::begin() {
     if (broken_) return fail(Stage::kGuest, "{}: the queue is broken", holder_);
-    auto descriptors =
-        memory_->lease(setup_.descriptors, setup_.size * kDescriptorSize, Access::kRead, holder_);
-    if (!descriptors) return breaks(std::move(descriptors).error());
-    auto driver = memory_->lease(setup_.driver, ring_size(setup_.size, kAvailableEntry),
-                                 Access::kRead, holder_);
-    if (!driver) return breaks(std::move(driver).error());
-    auto device =
-        memory_->lease(setup_.device, ring_size(setup_.size, kUsedEntry), Access::kWrite, holder_);
-    if (!device) return breaks(std::move(device).error());
-    return Batch(*this, *std::move(descriptors), *std::move(driver), *std::move(device));
+    const std::uint16_t size = setup_.size;
+    RVMM_TRY(Lease descriptors,
+             lease_area(setup_.descriptors, size * kDescriptorSize, Access::kRead));
+    RVMM_TRY(Lease driver,
+             lease_area(setup_.driver, ring_size(size, kAvailableEntry), Access::kRead));
+    RVMM_TRY(Lease device, lease_area(setup_.device, ring_size(size, kUsedEntry), Access::kWrite));
+    return Batch(*this, std::move(descriptors), std::move(driver), std::move(device));
 }
 
 Result<> Queue::append(Chain& chain, const Descriptor& descriptor) const {
@@ -87,6 +83,22 @@ Result<> Queue::append(Chain& chain, const Descriptor& descriptor) const {
     return {};
 }
 
+template <typename Load, typename Indirect>
+Result<> Queue::walk(Chain& chain, const Table& table, const Load& load,
+                     const Indirect& indirect) const {
+    std::size_t index = table.first;
+    for (std::size_t seen = 0; seen < table.size; ++seen) {
+        if (index >= table.size)
+            return fail(Stage::kGuest, "descriptor {} of {} of {}", index, table.what, table.size);
+        const Descriptor descriptor = load(index);
+        if ((descriptor.flags & kIndirect) != 0) return indirect(descriptor);
+        RVMM_CHECK(append(chain, descriptor));
+        if ((descriptor.flags & kNext) == 0) return {};
+        index = descriptor.next;
+    }
+    return fail(Stage::kGuest, "a chain in {} that does not end", table.what);
+}
+
 Result<> Queue::append_indirect(Chain& chain, const Descriptor& last) {
     if (!setup_.indirect) return fail(Stage::kGuest, "an indirect table, which was not negotiated");
     if ((last.flags & kNext) != 0)
@@ -96,21 +108,14 @@ Result<> Queue::append_indirect(Chain& chain, const Descriptor& last) {
         return fail(Stage::kGuest, "an indirect table of {} bytes", last.length);
     indirect_.resize(last.length);
     RVMM_CHECK(memory_->read(Ipa{last.address}, indirect_));
-    std::size_t index = 0;
-    for (std::size_t seen = 0; seen < count; ++seen) {
+    const auto load = [&](std::size_t index) {
         const ByteSpan at = ByteSpan(indirect_).subspan(index * kDescriptorSize, kDescriptorSize);
-        const Descriptor descriptor =
-            decode(load_le<std::uint64_t>(at), load_le<std::uint64_t>(at.subspan(8)));
-        if ((descriptor.flags & kIndirect) != 0)
-            return fail(Stage::kGuest, "an indirect table in an indirect table");
-        RVMM_CHECK(append(chain, descriptor));
-        if ((descriptor.flags & kNext) == 0) return {};
-        if (descriptor.next >= count)
-            return fail(Stage::kGuest, "descriptor {} of an indirect table of {}", descriptor.next,
-                        count);
-        index = descriptor.next;
-    }
-    return fail(Stage::kGuest, "an indirect chain that does not end");
+        return decode(load_le<std::uint64_t>(at), load_le<std::uint64_t>(at.subspan(8)));
+    };
+    const auto nested = [](const Descriptor&) -> Result<> {
+        return fail(Stage::kGuest, "an indirect table in an indirect table");
+    };
+    return walk(chain, {"an indirect table", count, 0}, load, nested);
 }
 
 Queue::Descriptor Queue::decode(std::uint64_t first, std::uint64_t second) {
@@ -127,21 +132,13 @@ Result<Chain> Queue::follow(std::uint16_t head, const Lease& table) {
         spare_parts_.pop_back();
     }
     Chain chain(head, std::move(parts));
-    std::uint16_t index = head;
-    for (std::size_t seen = 0; seen < setup_.size; ++seen) {
-        if (index >= setup_.size)
-            return fail(Stage::kGuest, "descriptor {} of a queue of {}", index, setup_.size);
-        const auto [first, second] = words_of(table, index);
-        const Descriptor descriptor = decode(first, second);
-        if ((descriptor.flags & kIndirect) != 0) {
-            RVMM_CHECK(append_indirect(chain, descriptor));
-            return chain;
-        }
-        RVMM_CHECK(append(chain, descriptor));
-        if ((descriptor.flags & kNext) == 0) return chain;
-        index = descriptor.next;
-    }
-    return fail(Stage::kGuest, "a chain that does not end");
+    const auto load = [&](std::size_t index) {
+        std::byte* at = table.bytes().data() + index * kDescriptorSize;
+        return decode(load_word<std::uint64_t>(at), load_word<std::uint64_t>(at + 8));
+    };
+    const auto indirect = [&](const Descriptor& last) { return append_indirect(chain, last); };
+    RVMM_CHECK(walk(chain, {"a queue", setup_.size, head}, load, indirect));
+    return chain;
 }
 
 Result<std::optional<Chain>> Queue::Batch::next() {

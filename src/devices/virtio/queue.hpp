@@ -91,9 +91,20 @@ class Queue {
 
     /// The chain that starts at `head`; `table` is the queue's own.
     Result<Chain> follow(std::uint16_t head, const Lease& table);
+    /// Follows a chain through a table. `load` reads a descriptor, once; what `indirect` answers to
+    /// one that is INDIRECT is the end.
+    struct Table {
+        std::string_view what;
+        std::size_t size;
+        std::size_t first;
+    };
+    template <typename Load, typename Indirect>
+    Result<> walk(Chain& chain, const Table& table, const Load& load,
+                  const Indirect& indirect) const;
     Result<> append(Chain& chain, const Descriptor& descriptor) const;
     Result<> append_indirect(Chain& chain, const Descriptor& last);
     static Descriptor decode(std::uint64_t first, std::uint64_t second);
+    Result<Lease> lease_area(Ipa area, std::uint64_t size, Access access);
     std::unexpected<Error> breaks(Error error);
 
     SharedMemory* memory_;
