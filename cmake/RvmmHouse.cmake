@@ -66,8 +66,7 @@ target_link_libraries(rvmm_asio INTERFACE Threads::Threads)
 # rvmm_join_folders(TARGET SOURCES...)
 # With RVMM_JOIN_FOLDERS, the sources of a folder are compiled as one: a third of the time. So the
 # names in the anonymous namespaces of one folder's sources differ. The native build compiles each
-# source alone, which finds includes that are missing, and so does the linter, which reads its
-# commands.
+# source alone, which finds includes that are missing.
 function(rvmm_join_folders target)
   if(NOT RVMM_JOIN_FOLDERS)
     return()

@@ -11,6 +11,9 @@
 
 namespace rvmm {
 
+/// Bytes of a path: Linux's PATH_MAX without its NUL.
+inline constexpr std::size_t kMaxPath = 4095;
+
 /// Reads the regular file `path`. `role` names it in errors ("kernel", "initrd", "config").
 /// Errors (Stage::kImage): it is missing, a directory, a FIFO or a device, unreadable, larger than
 /// `limit` bytes, or its size or modification time changed while it was read.

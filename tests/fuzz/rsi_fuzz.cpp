@@ -1,10 +1,10 @@
 // Any sequence of SMCs by three RECs of a small realm: answers stay in bounds, registers that no
 // call may touch are kept, and the RIPAS map agrees with one RIPAS a page.
 #include <array>
-#include <cstdlib>
 #include <optional>
 #include <vector>
 
+#include "fuzz/input.hpp"
 #include "realm/rmm/software_rmm.hpp"
 #include "rmi/rsi.hpp"
 
@@ -12,6 +12,8 @@ namespace {
 
 using namespace rvmm;
 using namespace rvmm::realm;
+using fuzz::Input;
+using fuzz::require;
 using rmi::RsiFunction;
 using rmi::SmcRegisters;
 
@@ -20,26 +22,6 @@ constexpr IpaRange kRam = *IpaRange::make(Ipa{0x8000'0000}, 3ULL << 20);
 constexpr std::size_t kPages = kRam.size() / kPage;
 constexpr std::uint64_t kProtectedEnd = 1ULL << 33;
 constexpr std::size_t kRecs = 3;
-
-void require(bool condition) {
-    if (!condition) std::abort();
-}
-
-// Bytes of the input as numbers; zero when they are used up.
-class Input {
-  public:
-    explicit Input(ByteSpan bytes) : bytes_(bytes) {}
-    bool empty() const { return bytes_.empty(); }
-    std::uint64_t number(std::size_t size) {
-        std::uint64_t value = 0;
-        for (std::size_t i = 0; i < size && !bytes_.empty(); ++i, bytes_ = bytes_.subspan(1))
-            value |= std::to_integer<std::uint64_t>(bytes_[0]) << (8 * i);
-        return value;
-    }
-
-  private:
-    ByteSpan bytes_;
-};
 
 // One RIPAS a page. What lies there is of no interest, so all pages share their bytes.
 class Memory : public RealmMemory {

@@ -1,40 +1,23 @@
 // Any rings, any descriptors, changed at any time: what a queue gives out lies in shared memory and
 // within its bounds, and ends with its leases.
 #include <array>
-#include <cstdlib>
 #include <optional>
 #include <vector>
 
 #include "devices/virtio/queue.hpp"
 #include "devices/virtio/test_memory.hpp"
+#include "fuzz/input.hpp"
 
 namespace {
 
 using namespace rvmm;
 using namespace rvmm::devices;
 using namespace rvmm::devices::virtio;
+using fuzz::Input;
+using fuzz::require;
 
 constexpr std::size_t kPages = 4;
 constexpr std::size_t kRam = kPages * kPageSize4K;
-
-void require(bool condition) {
-    if (!condition) std::abort();
-}
-
-class Input {
-  public:
-    explicit Input(ByteSpan bytes) : bytes_(bytes) {}
-    bool empty() const { return bytes_.empty(); }
-    std::uint64_t number(std::size_t size) {
-        std::uint64_t value = 0;
-        for (std::size_t i = 0; i < size && !bytes_.empty(); ++i, bytes_ = bytes_.subspan(1))
-            value |= std::to_integer<std::uint64_t>(bytes_[0]) << (8 * i);
-        return value;
-    }
-
-  private:
-    ByteSpan bytes_;
-};
 
 class Driver {
   public:

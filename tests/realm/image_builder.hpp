@@ -11,6 +11,8 @@
 
 namespace rvmm::realm::test {
 
+inline constexpr std::uint64_t kMiB = 1ULL << 20;
+
 /// An arm64 Image: a header, then `size - 64` bytes of a pattern.
 struct ImageBuilder {
     std::uint64_t text_offset = 0;

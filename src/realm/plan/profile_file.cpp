@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxName = 128;  // bytes, as a config's realm.profile
 constexpr std::size_t kMaxNote = 200;
-constexpr std::size_t kShownKey = 64;
 
 constexpr std::array<measure::Rule, 3> kRules = {measure::Rule::kRmm1, measure::Rule::kRmm2TfRmm,
                                                  measure::Rule::kRmm2Spec};

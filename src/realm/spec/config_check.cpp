@@ -9,8 +9,6 @@
 namespace rvmm::realm {
 namespace {
 
-constexpr std::size_t kMaxPath = 4095;  // Linux: PATH_MAX without its NUL
-
 /// One visitor over the rules; each function checks setting_.value and stores it.
 class Store {
   public:

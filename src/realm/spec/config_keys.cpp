@@ -19,7 +19,6 @@ constexpr std::uint64_t kMemoryStep = 2ULL << 20;
 constexpr std::size_t kMaxCmdline = 2047;  // arm64 Linux: COMMAND_LINE_SIZE with its NUL is 2048
 constexpr std::size_t kMaxProfile = 128;
 constexpr std::size_t kPersonalizationSize = sizeof(RealmParameters::personalization);
-constexpr std::size_t kShownKey = 64;
 
 constexpr std::array<std::string_view, 5> kTables = {"machine", "boot", "realm", "host", "console"};
 constexpr std::array<std::string_view, 3> kHostKinds = {"cca", "emulated", "lab"};

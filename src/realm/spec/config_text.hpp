@@ -57,6 +57,8 @@ std::string printable(std::string_view text, std::size_t limit);
 
 /// How much of a name that comes from a file or another tool is shown, in bytes.
 inline constexpr std::size_t kShownName = 200;
+/// The same of a key or a table that is unknown.
+inline constexpr std::size_t kShownKey = 64;
 
 /// A value as errors show it: 513, "1K", true, an array, a table.
 std::string show(const ConfigValue& value);

@@ -18,7 +18,6 @@ namespace {
 using asio::redirect_error;
 using asio::use_awaitable;
 
-constexpr std::size_t kBufferSize = 64U << 10;
 // What can be left of the command's output when it has ended: as much as a pipe holds.
 constexpr std::uint64_t kMaxRest = 1U << 20;
 

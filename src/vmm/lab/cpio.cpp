@@ -4,14 +4,15 @@
 
 #include <sys/stat.h>
 
+#include "base/file.hpp"
+
 namespace rvmm::vmm::lab {
 namespace {
 
-constexpr std::size_t kMaxName = 4095;
 constexpr unsigned kPermissionBits = 07777;
 
 bool good_path(std::string_view path) {
-    if (path.empty() || path.size() > kMaxName || path.find('\0') != path.npos) return false;
+    if (path.empty() || path.size() > kMaxPath || path.find('\0') != path.npos) return false;
     std::size_t start = 0;
     while (start <= path.size()) {
         const std::size_t end = std::min(path.find('/', start), path.size());

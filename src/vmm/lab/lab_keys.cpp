@@ -5,6 +5,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/file.hpp"
 #include "base/text.hpp"
 
 namespace rvmm::vmm::lab {
@@ -13,14 +14,12 @@ namespace {
 namespace fs = std::filesystem;
 using realm::ConfigValue;
 
-constexpr std::size_t kMaxConfigPath = 4095;  // Linux: PATH_MAX without its NUL
 constexpr std::size_t kMaxText = 4096;        // one argument of QEMU
 constexpr std::size_t kMaxKernelText = 1900;  // arm64 Linux takes 2047, with the lab's own
 constexpr std::size_t kMaxArguments = 256;
 constexpr std::size_t kMaxFlash = 2;  // QEMU's "virt" has two banks
 constexpr std::int64_t kMaxBootLimit = 3600;
 constexpr std::int64_t kMaxAddress = (std::int64_t{1} << 48) - 1;
-constexpr std::size_t kShownKey = 64;
 constexpr std::array<std::string_view, 2> kRealmNames = {"emulated", "cca"};
 constexpr std::array<std::string_view, 3> kTables = {"machine", "kernel", "loader"};
 
@@ -40,7 +39,7 @@ std::optional<std::int64_t> as_number(const ConfigValue& value, std::int64_t min
 }
 
 std::optional<fs::path> as_path(const ConfigValue& value, const fs::path& folder) {
-    const std::string* text = text_of(value, 1, kMaxConfigPath);
+    const std::string* text = text_of(value, 1, kMaxPath);
     return text == nullptr ? std::nullopt : std::optional(folder / *text);
 }
 
@@ -68,7 +67,7 @@ bool address(const ConfigValue& value, LabDraft& draft) {
 
 /// The name of a program stays as it is; a path is the file's own.
 bool qemu(const ConfigValue& value, LabDraft& draft) {
-    const std::string* taken = text_of(value, 1, kMaxConfigPath);
+    const std::string* taken = text_of(value, 1, kMaxPath);
     if (taken == nullptr) return false;
     const bool is_path = taken->find('/') != std::string::npos;
     draft.machine.qemu = is_path ? (draft.folder / *taken).native() : *taken;
@@ -204,7 +203,7 @@ bool is_lab_table(std::string_view name) {
 
 std::string unknown_lab_key(std::string_view table, std::string_view name) {
     const std::string what =
-        fmt::format("unknown key {}.{}", table, realm::printable(name, kShownKey));
+        fmt::format("unknown key {}.{}", table, realm::printable(name, realm::kShownKey));
     if (const auto near = nearest(name, key_names(table)))
         return fmt::format("{}; did you mean {}.{}?", what, table, *near);
     return fmt::format("{}; the keys of [{}] are {}", what, table,
@@ -212,7 +211,8 @@ std::string unknown_lab_key(std::string_view table, std::string_view name) {
 }
 
 std::string unknown_lab_table(std::string_view name) {
-    const std::string what = fmt::format("unknown table [{}]", realm::printable(name, kShownKey));
+    const std::string what =
+        fmt::format("unknown table [{}]", realm::printable(name, realm::kShownKey));
     if (const auto near = nearest(name, kTables))
         return fmt::format("{}; did you mean [{}]?", what, *near);
     if (const auto near = nearest(name, key_names({}))) {

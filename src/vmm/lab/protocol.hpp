@@ -37,6 +37,7 @@ inline constexpr std::string_view kControlPort = "org.rvmm.control";
 
 inline constexpr std::uint64_t kProtocolVersion = 1;
 inline constexpr std::size_t kMaxLine = 1U << 20;                // bytes, with the newline
+inline constexpr std::size_t kBufferSize = 64U << 10;            // bytes of a stream at a time
 inline constexpr std::uint64_t kMaxCollectedFile = 64ULL << 20;  // bytes
 inline constexpr int kMaxSignal = 64;
 

@@ -25,7 +25,6 @@ using asio::redirect_error;
 using asio::use_awaitable;
 
 constexpr auto kGrace = 5s;
-constexpr std::size_t kStreamBuffer = 64U << 10;
 
 WindowSize our_window_size() {
     winsize size = {};
@@ -115,7 +114,7 @@ Result<LabOutcome> Session::run() {
 }
 
 asio::awaitable<void> Session::copy_stdin() {
-    std::array<std::byte, kStreamBuffer> buffer;
+    std::array<std::byte, kBufferSize> buffer;
     while (const std::size_t size = co_await stdin_->read(buffer)) {
         ByteSpan typed(buffer.data(), size);
         EscapeFilter::Result filtered;
@@ -136,7 +135,7 @@ asio::awaitable<void> Session::copy_stdin() {
 }
 
 asio::awaitable<void> Session::copy_output(Socket& from, Output& output) {
-    std::array<std::byte, kStreamBuffer> buffer;
+    std::array<std::byte, kBufferSize> buffer;
     while (true) {
         asio::error_code error;
         const std::size_t size = co_await from.async_read_some(

@@ -16,7 +16,6 @@
 namespace rvmm::vmm::lab {
 namespace {
 
-constexpr std::size_t kControlBuffer = 64U << 10;
 constexpr std::size_t kLogLines = 15;
 constexpr int kLogMilliseconds = 1000;
 
@@ -38,7 +37,7 @@ void read_rest(int fd, LogTail& log) {
 }  // namespace
 
 asio::awaitable<void> Session::read_control() {
-    std::array<std::byte, kControlBuffer> buffer;
+    std::array<std::byte, kBufferSize> buffer;
     while (true) {
         asio::error_code error;
         const std::size_t size = co_await control_.async_read_some(

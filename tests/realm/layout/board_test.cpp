@@ -7,13 +7,13 @@
 namespace rvmm::realm {
 namespace {
 
-constexpr std::uint64_t kBoardMib = 1ULL << 20;
+using test::kMiB;
 constexpr std::uint64_t kGiB = 1ULL << 30;
 
 TEST(Board, Realm_HasTheMemoryMap) {
-    const auto board = make_board(test::realm_spec(512 * kBoardMib, 2));
+    const auto board = make_board(test::realm_spec(512 * kMiB, 2));
     ASSERT_TRUE(board) << board.error().message();
-    EXPECT_EQ(board->ram, *IpaRange::make(Ipa{0x8000'0000}, 512 * kBoardMib));
+    EXPECT_EQ(board->ram, *IpaRange::make(Ipa{0x8000'0000}, 512 * kMiB));
     EXPECT_EQ(board->gic.distributor, *IpaRange::make(Ipa{0x3fff'0000}, 0x1'0000));
     EXPECT_EQ(board->gic.redistributors, *IpaRange::make(Ipa{0x3ffb'0000}, 0x4'0000));
     EXPECT_EQ(board->gic.its, *IpaRange::make(Ipa{0x3ff9'0000}, 0x2'0000));
@@ -25,13 +25,13 @@ TEST(Board, Realm_HasTheMemoryMap) {
 }
 
 TEST(Board, OrdinaryVm_UsesHvc) {
-    const auto board = make_board(test::vm_spec(512 * kBoardMib));
+    const auto board = make_board(test::vm_spec(512 * kMiB));
     ASSERT_TRUE(board);
     EXPECT_EQ(board->psci, PsciConduit::kHvc);
 }
 
 TEST(Board, ManyVcpus_HaveKvmsAffinities) {
-    const auto board = make_board(test::realm_spec(512 * kBoardMib, kMaxVcpus));
+    const auto board = make_board(test::realm_spec(512 * kMiB, kMaxVcpus));
     ASSERT_TRUE(board);
     ASSERT_EQ(board->cpus.size(), kMaxVcpus);
     EXPECT_EQ(board->cpus[15].mpidr, 0xfU);
@@ -49,10 +49,10 @@ TEST(Board, RamThatDoesNotFit_IsRefusedWithWhatWouldDo) {
         std::string_view message;
     };
     static constexpr Case kCases[] = {
-        {512 * kBoardMib, 32,
+        {512 * kMiB, 32,
          "machine.memory 512M does not fit realm.ipa_bits 32: RAM starts at 2G, the protected "
          "half ends at 2G; ipa_bits must be at least 33"},
-        {2 * kGiB + 2 * kBoardMib, 33,
+        {2 * kGiB + 2 * kMiB, 33,
          "machine.memory 2050M does not fit realm.ipa_bits 33: RAM starts at 2G, the protected "
          "half ends at 4G; ipa_bits must be at least 34"},
         {512 * kGiB, 40,

@@ -11,12 +11,12 @@
 namespace rvmm::realm {
 namespace {
 
-constexpr std::uint64_t kMebibyte = 1ULL << 20;
+using test::kMiB;
 
 class ForeignLayoutTest : public ::testing::Test {
   protected:
     ForeignLayoutTest() {
-        image_.memory = 256 * kMebibyte;
+        image_.memory = 256 * kMiB;
         image_.kernel = dir_.write("kernel", test::ImageBuilder{}.build());
     }
     Result<ForeignLayout> lay_out(const test::DtbBuilder& dtb) {
@@ -35,7 +35,7 @@ class ForeignLayoutTest : public ::testing::Test {
     }
     void use_qemu() {
         image_.vmm = ForeignVmm::kQemu;
-        dtb_.memory = {{0x4000'0000, 256 * kMebibyte}};
+        dtb_.memory = {{0x4000'0000, 256 * kMiB}};
     }
     test::TempDir dir_;
     ForeignImage image_;
@@ -89,10 +89,7 @@ TEST_F(ForeignLayoutTest, KvmtoolIpaBits_HoldTheLastAddressTwice) {
     const struct {
         std::uint64_t memory;
         unsigned bits;
-    } cases[] = {{4 * kMebibyte, 33},
-                 {2048 * kMebibyte, 33},
-                 {2050 * kMebibyte, 34},
-                 {8192 * kMebibyte, 35}};
+    } cases[] = {{4 * kMiB, 33}, {2048 * kMiB, 33}, {2050 * kMiB, 34}, {8192 * kMiB, 35}};
     for (const auto& test : cases) {
         image_.memory = test.memory;
         const auto made = lay_out({.memory = {{0x8000'0000, test.memory}}});
@@ -149,11 +146,11 @@ TEST_F(ForeignLayoutTest, QemuFirmware_LiesAtZeroAndStartsThere) {
 }
 
 TEST_F(ForeignLayoutTest, DeviceTreeThatContradicts_IsRefusedWithBothValues) {
-    EXPECT_EQ(error_of({.memory = {{0x8000'0000, 512 * kMebibyte}}}),
+    EXPECT_EQ(error_of({.memory = {{0x8000'0000, 512 * kMiB}}}),
               "dtb dtb: it has memory of 512M at 0x80000000, but it should be 256M at 0x80000000");
-    EXPECT_EQ(error_of({.memory = {{0x4000'0000, 256 * kMebibyte}}}),
+    EXPECT_EQ(error_of({.memory = {{0x4000'0000, 256 * kMiB}}}),
               "dtb dtb: it has memory of 256M at 0x40000000, but it should be 256M at 0x80000000");
-    EXPECT_EQ(error_of({.memory = {{0x8000'0000, 256 * kMebibyte}, {0x1'0000'0000, kMebibyte}}}),
+    EXPECT_EQ(error_of({.memory = {{0x8000'0000, 256 * kMiB}, {0x1'0000'0000, kMiB}}}),
               "dtb dtb: it has memory of 256M at 0x80000000 and more, but it should be 256M at "
               "0x80000000");
     EXPECT_EQ(error_of({.initrd = {{0x8800'0000, 0x8800'1000}}}),
@@ -200,20 +197,20 @@ TEST_F(ForeignLayoutTest, WhatIsNotLoadedOrNotKnown_IsRefused) {
 }
 
 TEST_F(ForeignLayoutTest, WhatDoesNotFit_IsRefused) {
-    image_.memory = 2 * kMebibyte;
-    EXPECT_EQ(error_of({.memory = {{0x8000'0000, 2 * kMebibyte}}}),
+    image_.memory = 2 * kMiB;
+    EXPECT_EQ(error_of({.memory = {{0x8000'0000, 2 * kMiB}}}),
               "kernel (8K at 0x80000000) and fdt (64K at 0x80000000) overlap in kvmtool");
-    image_.memory = 4 * kMebibyte;
-    image_.initrd = dir_.write("initrd", Bytes(2 * kMebibyte - 3));
+    image_.memory = 4 * kMiB;
+    image_.initrd = dir_.write("initrd", Bytes(2 * kMiB - 3));
     EXPECT_EQ(
-        error_of({.memory = {{0x8000'0000, 4 * kMebibyte}}}),
+        error_of({.memory = {{0x8000'0000, 4 * kMiB}}}),
         "initrd initrd does not fit: it has 2097149 bytes, below the device tree are 2097152");
     image_.initrd.reset();
-    image_.kernel = dir_.write("kernel", test::ImageBuilder{.image_size = 5 * kMebibyte}.build());
+    image_.kernel = dir_.write("kernel", test::ImageBuilder{.image_size = 5 * kMiB}.build());
     EXPECT_EQ(error_of(dtb_), "kernel kernel: it needs 5242880 bytes of memory, RAM is 4M");
     use_qemu();
-    image_.kernel = dir_.write("kernel", test::ImageBuilder{.image_size = 4 * kMebibyte}.build());
-    EXPECT_EQ(error_of({.memory = {{0x4000'0000, 4 * kMebibyte}}}),
+    image_.kernel = dir_.write("kernel", test::ImageBuilder{.image_size = 4 * kMiB}.build());
+    EXPECT_EQ(error_of({.memory = {{0x4000'0000, 4 * kMiB}}}),
               "fdt (4K at 0x40400000) does not fit RAM (4M at 0x40000000)");
 }
 

@@ -9,8 +9,7 @@ namespace rvmm::realm {
 namespace {
 
 using test::ImageBuilder;
-
-constexpr std::uint64_t kMiB = 1ULL << 20;
+using test::kMiB;
 
 class LayoutTest : public ::testing::Test {
   protected:

@@ -1,12 +1,10 @@
 #include "realm/plan/compare.hpp"
 
-#include <fstream>
-#include <sstream>
-
 #include <gmock/gmock.h>
 
 #include "measure/endorsement.hpp"
 #include "realm/plan/fold_log.hpp"
+#include "realm/plan/golden.hpp"
 #include "realm/plan/small_image.hpp"
 #include "realm/spec/write_config.hpp"
 
@@ -21,14 +19,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 using Kind = MeasuredInput::Kind;
-
-std::string golden_file(const char* name) {
-    std::ifstream file(std::string(RVMM_TEST_DATA "/measurement/") + name);
-    EXPECT_TRUE(file) << name;
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
 
 std::string log_of(const test::SmallImage& image) {
     const LaunchPlan plan = image.plan();
@@ -295,8 +285,8 @@ TEST_F(CompareTest, Text_IsTheGoldenOne) {
     b_.spec.boot.kernel = b_.dir.write("Image", test::ImageBuilder{}.build());
     const MeasuredInput a = input(a_);
     const MeasuredInput b = input(b_, Kind::kLog);
-    EXPECT_EQ(to_text(compared(a, b), a, b), golden_file("diff.txt"));
-    EXPECT_EQ(to_json(compared(a, b), a, b), golden_file("diff.json"));
+    EXPECT_EQ(to_text(compared(a, b), a, b), test::golden("diff.txt"));
+    EXPECT_EQ(to_json(compared(a, b), a, b), test::golden("diff.json"));
 }
 
 std::string why(ByteSpan bytes) {

@@ -1,24 +1,14 @@
 #include "realm/plan/explain.hpp"
 
-#include <fstream>
-#include <sstream>
-
 #include <gmock/gmock.h>
 
+#include "realm/plan/golden.hpp"
 #include "realm/plan/small_image.hpp"
 
 namespace rvmm::realm {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string golden_text(const char* name) {
-    std::ifstream file(std::string(RVMM_TEST_DATA "/measurement/") + name);
-    EXPECT_TRUE(file) << name;
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
 
 /// The explanation, with the test's folder taken out of it.
 std::string explained(const test::SmallImage& image) {
@@ -30,7 +20,7 @@ std::string explained(const test::SmallImage& image) {
 }
 
 TEST(Explain, SmallImage_IsTheGoldenText) {
-    EXPECT_EQ(explained(test::SmallImage()), golden_text("explain-small.txt"));
+    EXPECT_EQ(explained(test::SmallImage()), test::golden("explain-small.txt"));
 }
 
 TEST(Explain, V12_CountsItsRipasEntries) {

@@ -1,11 +1,10 @@
 #include "realm/plan/measurement.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include <gmock/gmock.h>
 
+#include "realm/plan/golden.hpp"
 #include "realm/plan/small_image.hpp"
 
 namespace rvmm::realm {
@@ -13,14 +12,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-std::string golden(const char* name) {
-    std::ifstream file(std::string(RVMM_TEST_DATA "/measurement/") + name);
-    EXPECT_TRUE(file) << name;
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
 
 std::string changed(std::string text, std::string_view from, std::string_view to) {
     const std::size_t at = text.find(from);
@@ -37,15 +28,15 @@ std::string why(std::string_view json) {
 }
 
 TEST(Measurement, SmallImage_IsTheGoldenDocument) {
-    EXPECT_EQ(to_json(test::SmallImage().measurement()), golden("small.json"));
+    EXPECT_EQ(to_json(test::SmallImage().measurement()), test::golden("small.json"));
 }
 
 TEST(Measurement, SmallImage_IsTheGoldenText) {
     test::SmallImage image;
-    EXPECT_EQ(to_text(image.measurement()), golden("small.txt"));
+    EXPECT_EQ(to_text(image.measurement()), test::golden("small.txt"));
     image.spec.realm->profile = "kvm-v10";
     image.spec.realm->personalization.fill(std::byte{0xab});
-    EXPECT_EQ(to_text(image.measurement()), golden("small-v10.txt"));
+    EXPECT_EQ(to_text(image.measurement()), test::golden("small-v10.txt"));
 }
 
 TEST(Measurement, UnverifiedProfile_SaysSo) {
@@ -85,7 +76,7 @@ TEST(Measurement, WhatIsWritten_IsReadAgainTheSame) {
 }
 
 TEST(Measurement, UnknownKeys_AreIgnored) {
-    const std::string json = golden("small.json");
+    const std::string json = test::golden("small.json");
     EXPECT_EQ(why(changed(json, "{\n", "{\n  \"when\": [1],\n")), "accepted");
 }
 
@@ -100,7 +91,7 @@ TEST(Measurement, WhatIsNotOurs_IsRefused) {
 }
 
 TEST(Measurement, WrongKeys_AreNamed) {
-    const std::string json = golden("small.json");
+    const std::string json = test::golden("small.json");
     const auto refusal = [&](std::string_view from, std::string_view to) {
         return why(changed(json, from, to));
     };
@@ -144,7 +135,7 @@ TEST(Measurement, RimThatIsNotTheLastStep_IsRefused) {
 }
 
 TEST(Measurement, TruncatedAnywhere_IsRefused) {
-    const std::string json = golden("small.json");
+    const std::string json = test::golden("small.json");
     ASSERT_GT(json.size(), 2U);
     for (std::size_t size = 0; size < json.size() - 2; ++size)
         EXPECT_THAT(why(std::string_view(json).substr(0, size)), StartsWith("m.json: it is not a"));

@@ -14,11 +14,6 @@ namespace rvmm::vmm::cca {
 namespace {
 
 constexpr std::uint64_t kPage = kTestRam + 0x20'0000;
-constexpr std::uint64_t kMib = 1ULL << 20;
-
-IpaRange range(std::uint64_t base, std::uint64_t size) {
-    return *IpaRange::make(Ipa{base}, size);
-}
 
 void append(std::vector<FakeKvm::Step>& to, std::vector<FakeKvm::Step> steps) {
     for (FakeKvm::Step& step : steps) to.push_back(std::move(step));

@@ -8,8 +8,6 @@
 namespace rvmm::vmm::cca {
 namespace {
 
-constexpr std::uint64_t kMebibyte = 1ULL << 20;
-
 class LinuxImage : public ::testing::TestWithParam<Revision> {};
 INSTANTIATE_TEST_SUITE_P(Revisions, LinuxImage,
                          ::testing::Values(Revision::kV10, Revision::kV12, Revision::kV13,
@@ -26,26 +24,22 @@ realm::LaunchPlan linux_plan(Revision revision) {
     return *std::move(plan);
 }
 
-IpaRange memory_range(std::uint64_t base, std::uint64_t size) {
-    return *IpaRange::make(Ipa{base}, size);
-}
-
 TEST_P(LinuxImage, Launch_RunsAndMeasuresAsPredicted) {
     const auto realm = linux_plan(GetParam());
     const IpaRange ram = realm.board().ram;
-    const std::uint64_t pool = ram.top().value - 64 * kMebibyte;  // the bounce buffers
+    const std::uint64_t pool = ram.top().value - 64 * kMib;  // the bounce buffers
     FakeKvm fake(host_of(GetParam()));
     std::vector<FakeKvm::Step> boot = {change_ripas(ram, true), touch_private(ram.base().value),
-                                       change_ripas(memory_range(pool, 16 * kMebibyte), false),
+                                       change_ripas(range(pool, 16 * kMib), false),
                                        type_letter('L')};
     for (std::uint32_t i = 1; i < 4; ++i) boot.push_back(cpu_on(i, ram.base().value, 0));
     // Coherent memory of drivers: single pages, one after the other.
     for (std::uint64_t page = 0; page < 64; ++page) {
-        boot.push_back(change_ripas(memory_range(pool - kMebibyte - page * 8192, 4096), false));
-        boot.push_back(touch_shared(pool - kMebibyte - page * 8192));
+        boot.push_back(change_ripas(range(pool - kMib - page * 8192, 4096), false));
+        boot.push_back(touch_shared(pool - kMib - page * 8192));
     }
     for (std::uint64_t page = 0; page < 32; ++page)
-        boot.push_back(change_ripas(memory_range(pool - kMebibyte - page * 16384, 4096), true));
+        boot.push_back(change_ripas(range(pool - kMib - page * 16384, 4096), true));
     boot.push_back(type_letter('x'));
     boot.push_back(system_off());
     fake.script(0, std::move(boot));

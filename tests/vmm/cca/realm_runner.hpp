@@ -14,6 +14,12 @@ namespace rvmm::vmm::cca {
 
 inline constexpr std::uint64_t kTestRam = 0x8000'0000;
 inline constexpr std::uint64_t kTestUart = 0x100'0000;
+inline constexpr std::uint64_t kMib = 1ULL << 20;
+
+/// That does not wrap.
+inline IpaRange range(std::uint64_t base, std::uint64_t size) {
+    return *IpaRange::make(Ipa{base}, size);
+}
 
 /// A folder with a kernel of 5,000 bytes and an initrd of 10,000; gone with the object.
 class TestImages {
