@@ -49,6 +49,7 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
 find_library(RVMM_ZSTD_LIBRARY NAMES zstd REQUIRED)
 find_library(RVMM_FDT_LIBRARY NAMES fdt REQUIRED)
+find_library(RVMM_URING_LIBRARY NAMES uring REQUIRED)
 find_path(RVMM_FDT_INCLUDE libfdt.h REQUIRED)
 
 add_library(rvmm_fdt INTERFACE)

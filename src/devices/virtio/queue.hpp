@@ -75,6 +75,7 @@ class Queue {
     Result<Batch> begin();
 
     bool broken() const { return broken_; }
+    std::uint16_t size() const { return setup_.size; }
     /// Chains that next() gave and that were not completed: at most size.
     std::uint16_t in_flight() const { return in_flight_; }
 

@@ -2,12 +2,13 @@
 
 namespace rvmm::devices::virtio {
 
-DriverQueue::DriverQueue(TestMemory& memory, std::uint16_t size, bool indirect, bool event_idx)
+DriverQueue::DriverQueue(TestMemory& memory, std::uint16_t size, bool indirect, bool event_idx,
+                         std::size_t page)
     : memory_(memory),
       setup_{.size = size,
-             .descriptors = Ipa{TestMemory::kBase | TestMemory::kSharedBit},
-             .driver = Ipa{TestMemory::kBase + 2048},
-             .device = Ipa{TestMemory::kBase + 3072},
+             .descriptors = Ipa{(TestMemory::kBase + page * kPageSize4K) | TestMemory::kSharedBit},
+             .driver = Ipa{TestMemory::kBase + page * kPageSize4K + 2048},
+             .device = Ipa{TestMemory::kBase + page * kPageSize4K + 3072},
              .indirect = indirect,
              .event_idx = event_idx} {}
 

@@ -19,11 +19,11 @@ inline constexpr std::uint16_t kPartNext = 1;
 inline constexpr std::uint16_t kPartWrite = 2;
 inline constexpr std::uint16_t kPartIndirect = 4;
 
-/// The rings lie in page 0; buffers are the caller's, from page 1 on.
+/// The rings lie in one page; buffers are the caller's, elsewhere.
 class DriverQueue {
   public:
-    DriverQueue(TestMemory& memory, std::uint16_t size, bool indirect = true,
-                bool event_idx = true);
+    DriverQueue(TestMemory& memory, std::uint16_t size, bool indirect = true, bool event_idx = true,
+                std::size_t page = 0);
 
     const QueueSetup& setup() const { return setup_; }
     void descriptor(std::size_t index, const Part& part);
