@@ -20,9 +20,9 @@ constexpr std::size_t kMaxCmdline = 2047;  // arm64 Linux: COMMAND_LINE_SIZE wit
 constexpr std::size_t kMaxProfile = 128;
 constexpr std::size_t kPersonalizationSize = sizeof(RealmParameters::personalization);
 
-constexpr std::array<std::string_view, 5> kTables = {"machine", "boot", "realm", "host", "console"};
+constexpr std::array<std::string_view, 5> kTables = {"machine", "boot", "realm", "host", "serial"};
 constexpr std::array<std::string_view, 3> kHostKinds = {"cca", "emulated", "lab"};
-constexpr std::array<std::string_view, 2> kConsoleModes = {"stdio", "none"};
+constexpr std::array<std::string_view, 2> kSerialModes = {"stdio", "none"};
 constexpr std::array<std::string_view, 3> kHashNames = {"sha256", "sha384", "sha512"};
 constexpr std::array<measure::Hash, 3> kHashes = {measure::Hash::kSha256, measure::Hash::kSha384,
                                                   measure::Hash::kSha512};
@@ -62,8 +62,8 @@ void hash(ConfigDraft& draft, std::size_t index) {
     draft.realm.hash = hash_of(index);
 }
 
-void console_mode(ConfigDraft& draft, std::size_t index) {
-    draft.console.mode = static_cast<ConsoleSpec::Mode>(index);
+void serial_mode(ConfigDraft& draft, std::size_t index) {
+    draft.serial.mode = static_cast<SerialSpec::Mode>(index);
 }
 
 void allowed_hosts(ConfigDraft& draft, std::span<const std::size_t> kinds) {
@@ -96,7 +96,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
 
     {"host", "allow", ChoicesRule{kHostKinds, allowed_hosts}},
 
-    {"console", "mode", ChoiceRule{kConsoleModes, console_mode}},
+    {"serial", "mode", ChoiceRule{kSerialModes, serial_mode}},
 });
 // clang-format on
 

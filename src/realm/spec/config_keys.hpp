@@ -40,7 +40,7 @@ struct ConfigDraft {
     BootSpec boot;
     RealmParameters realm;
     HostSpec host;
-    ConsoleSpec console;
+    SerialSpec serial;
     ProfileDraft profile;
 };
 

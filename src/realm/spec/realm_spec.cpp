@@ -113,7 +113,7 @@ Result<RealmSpec> make_spec(const std::filesystem::path& source, const Settings&
                      std::move(draft.boot),
                      is_realm ? std::optional(std::move(draft.realm)) : std::nullopt,
                      std::move(draft.host),
-                     draft.console};
+                     draft.serial};
 }
 
 }  // namespace

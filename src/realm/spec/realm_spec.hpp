@@ -61,11 +61,12 @@ struct HostSpec {
     friend bool operator==(const HostSpec&, const HostSpec&) = default;
 };
 
-struct ConsoleSpec {
+/// The 16550.
+struct SerialSpec {
     enum class Mode : std::uint8_t { kStdio, kNone };
     Mode mode = Mode::kStdio;
 
-    friend bool operator==(const ConsoleSpec&, const ConsoleSpec&) = default;
+    friend bool operator==(const SerialSpec&, const SerialSpec&) = default;
 };
 
 inline constexpr std::uint32_t kMaxVcpus = 512;
@@ -77,7 +78,7 @@ struct RealmSpec {
     BootSpec boot;
     std::optional<RealmParameters> realm;  // nothing: an ordinary VM
     HostSpec host;
-    ConsoleSpec console;
+    SerialSpec serial;
 
     friend bool operator==(const RealmSpec&, const RealmSpec&) = default;
 };

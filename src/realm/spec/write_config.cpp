@@ -37,8 +37,8 @@ std::string write_config(const RealmSpec& spec, const std::string& kernel,
                                    spec.machine.vcpus, spec.machine.memory, toml_string(kernel));
     if (initrd) text += fmt::format("initrd = {}\n", toml_string(*initrd));
     text += fmt::format("cmdline = {}\n", toml_string(spec.boot.cmdline));
-    text += fmt::format("[console]\nmode = \"{}\"\n",
-                        spec.console.mode == ConsoleSpec::Mode::kNone ? "none" : "stdio");
+    text += fmt::format("[serial]\nmode = \"{}\"\n",
+                        spec.serial.mode == SerialSpec::Mode::kNone ? "none" : "stdio");
     if (spec.realm) text += realm_table(*spec.realm);
     return text;
 }

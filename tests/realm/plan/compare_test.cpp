@@ -246,13 +246,14 @@ TEST_F(CompareTest, WhatIsNotMeasured_IsSaidBesideTheSameRim) {
     a_.spec.realm->profile = b_.spec.realm->profile = "emulated";
     b_.spec.realm->personalization[0] = std::byte{0xab};
     b_.spec.boot.initrd = b_.dir.write("other", Bytes(9000, std::byte{0x5a}));
-    b_.spec.console.mode = ConsoleSpec::Mode::kNone;
+    b_.spec.serial.mode = SerialSpec::Mode::kNone;
     const Comparison result = run();
     EXPECT_TRUE(result.same);
     EXPECT_TRUE(result.others.empty());
-    EXPECT_THAT(result.unmeasured.kept(),
-                ElementsAre(differs("initrd file name", "initrd", "other"),
-                            named("personalization (RPV)"), differs("console", "stdio", "none")));
+    EXPECT_THAT(
+        result.unmeasured.kept(),
+        ElementsAre(differs("initrd file name", "initrd", "other"), named("personalization (RPV)"),
+                    differs("serial.mode", "stdio", "none")));
     b_.spec.realm->profile = "kvm-v14";
     b_.spec.realm->personalization = {};
     EXPECT_TRUE(run(Kind::kLog, Kind::kLog).same);

@@ -62,7 +62,7 @@ TEST(RealmSpec, MinimalConfig_IsAnOrdinaryVmWithDefaults) {
     EXPECT_EQ(spec->boot.cmdline, "");
     EXPECT_EQ(spec->realm, std::nullopt);
     EXPECT_THAT(spec->host.allow, ElementsAre(HostKind::kLab));
-    EXPECT_EQ(spec->console.mode, ConsoleSpec::Mode::kStdio);
+    EXPECT_EQ(spec->serial.mode, SerialSpec::Mode::kStdio);
 }
 
 TEST(RealmSpec, FullConfig_SetsEveryField) {
@@ -83,7 +83,7 @@ TEST(RealmSpec, FullConfig_SetsEveryField) {
     EXPECT_EQ(to_hex(spec->realm->expect_rim),
               "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
     EXPECT_THAT(spec->host.allow, ElementsAre(HostKind::kLab, HostKind::kCca));
-    EXPECT_EQ(spec->console.mode, ConsoleSpec::Mode::kNone);
+    EXPECT_EQ(spec->serial.mode, SerialSpec::Mode::kNone);
 }
 
 TEST(RealmSpec, RealmTableOrForceRealm_GivesTheFixedDefaults) {
@@ -113,7 +113,7 @@ TEST(RealmSpec, BoundaryValues_AreAccepted) {
           "realm.hash=sha384",       "realm.sve_vl=128",       "realm.sve_vl=2048",
           "realm.pmu_counters=31",   "realm.breakpoints=64",   "realm.watchpoints=2",
           "realm.profile=x",         "realm.personalization=", "host.allow=[\"emulated\"]",
-          "console.mode=none",       "boot.initrd=i",          "boot.cmdline="}) {
+          "serial.mode=none",        "boot.initrd=i",          "boot.cmdline="}) {
         const auto spec = with_overrides({option});
         EXPECT_TRUE(spec) << error_of(spec);
     }

@@ -9,7 +9,7 @@ TEST(WriteConfig, ReadBack_IsTheSame) {
     RealmSpec spec;
     spec.machine = {17, 768ULL << 20};
     spec.boot.cmdline = "console=ttyS0 a=\"b c\" back\\slash tab\t \x01 umlaut=\xc3\xa4";
-    spec.console.mode = ConsoleSpec::Mode::kNone;
+    spec.serial.mode = SerialSpec::Mode::kNone;
     spec.realm = RealmParameters{};
     spec.realm->ipa_bits = 34;
     spec.realm->hash = measure::Hash::kSha384;
@@ -28,7 +28,7 @@ TEST(WriteConfig, ReadBack_IsTheSame) {
     EXPECT_EQ(back->boot.kernel, "/job/kernel");
     EXPECT_EQ(back->boot.initrd, "/job/initrd");
     EXPECT_EQ(back->boot.cmdline, spec.boot.cmdline);
-    EXPECT_EQ(back->console.mode, spec.console.mode);
+    EXPECT_EQ(back->serial.mode, spec.serial.mode);
     ASSERT_TRUE(back->realm);
     EXPECT_EQ(back->realm->ipa_bits, spec.realm->ipa_bits);
     EXPECT_EQ(back->realm->hash, spec.realm->hash);
