@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "realm/plan/compare_devices.hpp"
 #include "realm/plan/compare_steps.hpp"
 #include "realm/spec/config_text.hpp"
 
@@ -197,6 +198,7 @@ void compare_rest(const MeasuredInput& a, const MeasuredInput& b, bool same, Dif
     };
     if (ours.serial != theirs.serial)
         sink.add({"serial.mode", mode(ours.serial), mode(theirs.serial)});
+    compare_devices(ours.devices, theirs.devices, sink);
 }
 
 Result<> check_unchanged(const MeasuredInput& input) {
