@@ -1,31 +1,8 @@
 #include "devices/virtio/chain.hpp"
 
+#include "devices/virtio/pieces.hpp"
+
 namespace rvmm::devices::virtio {
-namespace {
-
-/// Calls `copy` with each piece of [offset, offset + size) of `parts` and its place in the range;
-/// returns how many bytes that was.
-template <typename Copy>
-std::size_t for_each_piece(std::span<const Lease> parts, std::uint64_t offset, std::size_t size,
-                           const Copy& copy) {
-    std::size_t done = 0;
-    for (const Lease& part : parts) {
-        const MutableByteSpan bytes = part.bytes();
-        if (offset >= bytes.size()) {
-            offset -= bytes.size();
-            continue;
-        }
-        const auto here = static_cast<std::size_t>(offset);
-        const std::size_t count = std::min(size - done, bytes.size() - here);
-        if (count == 0) break;
-        copy(bytes.subspan(here, count), done);
-        done += count;
-        offset = 0;
-    }
-    return done;
-}
-
-}  // namespace
 
 void Chain::add(Lease lease, Access access) {
     const std::size_t size = lease.bytes().size();
