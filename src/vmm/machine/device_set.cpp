@@ -2,40 +2,24 @@
 
 #include <chrono>
 
-#include "devices/block/make_backend.hpp"
 #include "devices/pl031.hpp"
-#include "devices/virtio/block.hpp"
 #include "devices/virtio/mmio_transport.hpp"
 #include "devices/virtio/pci_transport.hpp"
-#include "devices/virtio/rng.hpp"
-#include "devices/virtio/vsock.hpp"
 
 namespace rvmm::vmm {
 namespace {
 
-using devices::virtio::Block;
 using Kind = realm::DeviceBoard::Kind;
-using VirtioDevice = std::shared_ptr<devices::virtio::Device>;
 
 constexpr auto kClosePatience = std::chrono::seconds(5);
-
-Result<VirtioDevice> make_disk(asio::io_context& loop, const std::string& name,
-                               const realm::DiskSpec& spec) {
-    using devices::BlockFile;
-    RVMM_TRY(auto file, BlockFile::open(spec.path, spec.readonly ? BlockFile::Mode::kReadOnly
-                                                                 : BlockFile::Mode::kReadWrite));
-    RVMM_TRY(auto backend,
-             devices::make_block_backend(loop, std::move(file), Block::depth_of(spec.queues)));
-    return Block::create(std::move(backend),
-                         {.name = name, .serial = spec.serial, .queues = spec.queues});
-}
 
 }  // namespace
 
 DeviceSet::DeviceSet(Surroundings surroundings)
     : to_(std::move(surroundings)),
       wiring_(to_.vm, {.shared_bit = to_.guest.shared_bit(), .alias = to_.guest.alias()}),
-      consoles_(to_.loop, to_.console) {}
+      consoles_(to_.loop, to_.console),
+      maker_(to_.loop, consoles_) {}
 
 Result<std::unique_ptr<DeviceSet>> DeviceSet::create(const realm::LaunchPlan& plan,
                                                      Surroundings surroundings) {
@@ -79,23 +63,8 @@ Result<> DeviceSet::create_device(const realm::LaunchPlan& plan, const realm::De
     return fail(Stage::kInternal, "the board has a device of an unknown kind: {}", device.name);
 }
 
-Result<VirtioDevice> DeviceSet::make_device(const realm::DeviceSpec& spec) {
-    const auto& what = spec.what;
-    if (const auto* disk = std::get_if<realm::DiskSpec>(&what))
-        return make_disk(to_.loop, spec.name, *disk);
-    if (const auto* vsock = std::get_if<realm::VsockSpec>(&what))
-        return devices::virtio::Vsock::create(to_.loop, spec.name, vsock->cid, vsock->path);
-    if (std::holds_alternative<realm::RngSpec>(what))
-        return std::make_shared<devices::virtio::Rng>(spec.name);
-    if (const auto* console = std::get_if<realm::ConsoleSpec>(&what))
-        return consoles_.make_ports(spec.name, *console);
-    return fail(Stage::kInternal, "a device of an unknown kind: {}", spec.name);
-}
-
 Result<> DeviceSet::create_virtio(const realm::DeviceSpec& spec, const realm::VirtioBoard& board) {
-    auto made = make_device(spec);
-    if (!made) return std::unexpected(std::move(made).error().with_context(spec.name));
-    VirtioDevice device = *std::move(made);
+    RVMM_TRY(auto device, maker_.make(spec));
     devices::SharedMemory& memory = to_.guest.shared_memory();
     if (const auto* place = std::get_if<realm::MmioPlace>(&board.place)) {
         using devices::virtio::MmioTransport;

@@ -17,6 +17,7 @@
 #include "vmm/hosts/guest_kind.hpp"
 #include "vmm/kvm/vm.hpp"
 #include "vmm/machine/consoles.hpp"
+#include "vmm/machine/device_maker.hpp"
 #include "vmm/machine/kvm_wiring.hpp"
 #include "vmm/machine/outcome.hpp"
 
@@ -61,12 +62,12 @@ class DeviceSet {
     Result<> create_devices(const realm::LaunchPlan& plan);
     Result<> create_device(const realm::LaunchPlan& plan, const realm::DeviceBoard& device);
     Result<> create_virtio(const realm::DeviceSpec& spec, const realm::VirtioBoard& board);
-    Result<std::shared_ptr<devices::virtio::Device>> make_device(const realm::DeviceSpec& spec);
     devices::InterruptLine line(std::uint32_t spi);
 
     Surroundings to_;
     KvmWiring wiring_;
     Consoles consoles_;
+    DeviceMaker maker_;
     devices::Bus bus_;
     std::shared_ptr<devices::pci::Host> pci_;
     std::unique_ptr<devices::PowerKey> power_key_;

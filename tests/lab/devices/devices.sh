@@ -19,6 +19,33 @@ devices_initramfs() {
     rm -rf extra extra.cpio
 }
 
+# What the host gives to guests, once: networks, files by HTTP, a name, a disk that can be told to fail.
+devices_host() {
+    [ -e /dev/dm-0 ] && return
+    for module in tun loop dm-mod; do
+        insmod "./$module.ko" || echo "no module $module"
+    done
+    mkdir -p /dev/net
+    [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
+    # passt gives its guest the addresses of the interface that has the default route.
+    for tap in ext0 tap0; do ./devtool tap $tap; done
+    ip address add 192.0.2.2/24 dev ext0
+    ip address add 10.9.0.1/24 dev tap0
+    ip link set ext0 up && ip link set tap0 up
+    ip route del default && ip route add default via 192.0.2.1 dev ext0
+    ./devtool dns files.test 192.0.2.1 &
+    mkdir -p /srv && httpd -p 8080 -h /srv
+    truncate -s 16M third.img
+    losetup /dev/loop0 third.img
+    /sbin/dmsetup create failing --noudevsync --table '0 32768 linear /dev/loop0 0'
+}
+devices_fail() { # devices_fail linear|error: what reads of the third disk come to
+    table="0 32768 $1"
+    [ "$1" = error ] || table="$table /dev/loop0 0"
+    /sbin/dmsetup suspend --noudevsync failing && /sbin/dmsetup load failing --table "$table" &&
+        /sbin/dmsetup resume --noudevsync failing
+}
+
 # devices_config FILE TRANSPORT REALM: a machine with one of each.
 devices_config() {
     cat >"$1" <<END
@@ -38,6 +65,16 @@ transport = "$2"
 [[disk]]
 path = "second.img"
 readonly = true
+transport = "$2"
+[[disk]]
+path = "/dev/dm-0"
+transport = "$2"
+[[net]]
+transport = "$2"
+[[net]]
+backend = "tap"
+tap = "tap0"
+queues = 2
 transport = "$2"
 [rng]
 transport = "$2"
@@ -62,26 +99,32 @@ END
 devices_run() {
     name=$1 cfg=devices-$3.cfg
     devices_initramfs
+    devices_host
+    devices_fail linear
     rm -f first.img "$cfg.log" "$cfg.vsock"*
     truncate -s 64M first.img
     dd if=/dev/urandom of=second.img bs=64k count=48 2>/dev/null
+    cp second.img /srv/
+    rm -f /srv/fetched
     sum=$(sha256sum second.img | cut -c1-64)
     swiotlb=
     [ "$3" = realm ] && swiotlb='swiotlb=8192 '
     echo "console=ttyS0 ${swiotlb}quiet panic=-1 rvmm.sum=$sum rvmm.rounds=$(count 50 5)" \
-        "rvmm.talks=$(count 500 100) rvmm.tests=disk,readonly_disk,rng,console,rtc,rebind,vsock" >devices.cmdline
+        "rvmm.talks=$(count 500 100) rvmm.tests=disk,readonly_disk,failing,rng,console,rtc,net,rebind,vsock" >devices.cmdline
     devices_config "$cfg" "$2" "$3"
     ./devtool echo "$cfg.vsock_6000" &
     echoes=$!
     devices_talk "$name" "$cfg" &
     talks=$!
+    devices_watch "$name" &
+    watches=$!
     launch "$name" 0 "$cfg" --report "$name.json"
     launched=$?
-    kill $echoes $talks 2>/dev/null
-    wait $echoes $talks 2>/dev/null
+    kill $echoes $talks $watches 2>/dev/null
+    wait $echoes $talks $watches 2>/dev/null
     [ $launched = 0 ] || return 1
     sed -n 's/^dev: /measured: '"$name"': /p' "$name.out" | grep -v ': ok ' || true
-    for test in disk readonly rng console rebind vsock; do
+    for test in disk readonly failing rng console passt tap rebind vsock; do
         has "$name" "dev: ok $test" || return 1
     done
     grep -q '^dev: FAIL' "$name.out" && { bad "$name" "$(grep '^dev: FAIL' "$name.out")"; return 1; }
@@ -93,6 +136,15 @@ devices_run() {
     [ "$(cat "$name.talk")" = ok ] || { bad "$name" "vsock, host to guest: $(cat "$name.talk")"; return 1; }
     echo "measured: $name: guest run $took s"
     ok "$name"
+}
+
+# devices_watch NAME: does what the guest waits for.
+devices_watch() {
+    while ! grep -q 'dev: reads what will fail' "$1.raw" 2>/dev/null; do sleep 0.2; done
+    devices_fail error
+    while ! grep -q 'dev: serves' "$1.raw"; do sleep 0.2; done
+    wget -q -O fetched http://10.9.0.2:8081/copy
+    [ "$(sha256sum <fetched)" = "$(sha256sum <second.img)" ] && echo yes >/srv/fetched
 }
 
 # devices_talk NAME CONFIG: the host's side of vsock talks to the guest once it listens.

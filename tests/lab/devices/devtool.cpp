@@ -3,9 +3,9 @@
 //
 //   devtool echo SOCKET...            answers what it is sent, for ever
 //   devtool talk ROUNDS SOCKET        makes connections, two at a time, and counts echoed rounds
-//   devtool dns NAME ADDRESS          answers queries for NAME's IPv4 address on port 53 of
-//   loopback devtool read FILE BLOCK SECONDS   random reads of BLOCK bytes (0: 1 MiB, in order),
-//   O_DIRECT
+//   devtool dns NAME ADDRESS          answers queries for NAME's IPv4 address
+//   devtool tap NAME                  makes a tap of several queues that stays
+//   devtool read FILE BLOCK SECONDS   reads at random (BLOCK 0: 1 MiB, in order)
 //
 // SOCKET is a path, or vsock:CID:PORT.
 #include <algorithm>
@@ -23,8 +23,11 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -182,6 +185,16 @@ void dns(const std::string& name, const char* dotted) {
     }
 }
 
+int make_tap(const std::string& name) {
+    const int fd = ::open("/dev/net/tun", O_RDWR);
+    ifreq request = {};
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE;
+    if (fd < 0 || ::ioctl(fd, TUNSETIFF, &request) != 0 || ::ioctl(fd, TUNSETPERSIST, 1) != 0)
+        die(name.c_str());
+    return 0;
+}
+
 int read_speed(const char* file, std::size_t block, double seconds) {
     const bool in_order = block == 0;
     if (in_order) block = 1 << 20;
@@ -219,12 +232,13 @@ int main(int argc, char** argv) {
     }
     if (args.size() == 3 && args[0] == "talk") return talk(std::atoi(args[1].c_str()), args[2]);
     if (args.size() == 3 && args[0] == "dns") dns(args[1], argv[3]);
+    if (args.size() == 2 && args[0] == "tap") return make_tap(args[1]);
     if (args.size() == 4 && args[0] == "read")
         return read_speed(argv[2], static_cast<std::size_t>(std::atol(argv[3])),
                           std::atof(argv[4]));
     std::fputs(
         "usage: devtool echo SOCKET... | talk ROUNDS SOCKET | dns NAME ADDRESS"
-        " | read FILE BLOCK SECONDS\n",
+        " | tap NAME | read FILE BLOCK SECONDS\n",
         stderr);
     return 64;
 }
