@@ -25,7 +25,7 @@ launch() {
     # Realms are emulated ones, on whatever lab this is.
     case "$*" in *-vm.cfg* | *host*) emulated='' ;; *) emulated='--host emulated' ;; esac
     # shellcheck disable=SC2086
-    rvmm run $emulated "$@" >"$name.raw" 2>"$name.err" </dev/null
+    ${run_as:-} rvmm run $emulated "$@" >"$name.raw" 2>"$name.err" </dev/null
     code=$?
     after=$(cut -d' ' -f1 /proc/uptime)
     took=$(awk "BEGIN { print $after - $before }")
@@ -246,6 +246,21 @@ case_pages16k() {
             { bad pages16k "the RIM of $image is not $rim"; return; }
     done
     ok pages16k
+}
+
+# press_power_key NAME WAITS: SIGPWR to rvmm once NAME's guest has said that it waits.
+press_power_key() {
+    while ! grep -q "$2" "$1.raw" 2>/dev/null; do sleep 0.2; done
+    for process in /proc/[0-9]*; do
+        { tr '\0' ' ' <"$process/cmdline"; } 2>/dev/null | grep -q '^rvmm run' && kill -PWR "${process#/proc/}"
+    done
+}
+
+# A guest with the driver gpio_keys.
+case_power_key() {
+    press_power_key power_key 'key: waits' &
+    launch power_key 0 power-vm.cfg || return
+    has power_key 'key: pressed' && ok power_key
 }
 
 case_doctor() {

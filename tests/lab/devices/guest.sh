@@ -78,6 +78,10 @@ net() {
   done
   fail tap 'from the guest'
 }
+# The stock kernel has no driver for the key: the line of the GPIO itself.
+power() {
+  devtool gpio 3 && good power || fail power 'no key'
+}
 # Drivers that come and go, and a reset with I/O in flight.
 rebind() {
   for device in $(ls /sys/bus/virtio/devices); do
