@@ -111,11 +111,11 @@ devices_run() {
     cp second.img /srv/
     rm -f /srv/fetched
     sum=$(sha256sum second.img | cut -c1-64)
-    swiotlb=
-    [ "$3" = realm ] && swiotlb='swiotlb=8192 '
+    swiotlb='' end=reset code=80
+    [ "$3" = realm ] && swiotlb='swiotlb=8192 ' end=off code=0
     chown nobody .
     echo "console=ttyS0 ${swiotlb}quiet panic=-1 rvmm.sum=$sum rvmm.rounds=$(count 50 5)" \
-        "rvmm.talks=$(count 500 100) rvmm.tests=disk,readonly_disk,failing,rng,console,rtc,power,net,rebind,vsock" >devices.cmdline
+        "rvmm.talks=$(count 1000 100) rvmm.tests=disk,readonly_disk,failing,rng,console,rtc,power,net,rebind,vsock rvmm.end=$end" >devices.cmdline
     devices_config "$cfg" "$2" "$3"
     as_nobody ./devtool echo "$cfg.vsock_6000" &
     echoes=$!
@@ -127,12 +127,13 @@ devices_run() {
         chmod 666 /dev/kvm && chown nobody *.img "$cfg" /dev/dm-0
         run_as=as_nobody
     fi
-    launch "$name" 0 "$cfg" --report "$name.json"
+    launch "$name" $code "$cfg" --report "$name.json"
     launched=$?
     run_as=
     kill $echoes $talks $watches 2>/dev/null
     wait $echoes $talks $watches 2>/dev/null
     [ $launched = 0 ] || return 1
+    pidof passt >/dev/null && { bad "$name" 'passt lives on'; return 1; }
     sed -n 's/^dev: /measured: '"$name"': /p' "$name.out" | grep -v ': ok ' || true
     for test in disk readonly failing rng console power passt tap rebind vsock; do
         has "$name" "dev: ok $test" || return 1
@@ -162,7 +163,7 @@ devices_watch() {
 devices_talk() {
     echo 'never began' >"$1.talk"
     while ! grep -q 'vsock listens' "$1.raw" 2>/dev/null; do sleep 0.2; done
-    if ./devtool talk "$(count 500 100)" "$PWD/$2.vsock:5000" >"$1.talk.out" 2>&1; then
+    if ./devtool talk "$(count 1000 100)" "$PWD/$2.vsock:5000" >"$1.talk.out" 2>&1; then
         echo ok >"$1.talk"
     else
         cat "$1.talk.out" >"$1.talk"

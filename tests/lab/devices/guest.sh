@@ -111,3 +111,11 @@ vsock() {
 
 for test in $(word tests | tr , ' '); do "$test"; done
 echo 'dev: end'
+# A reset with I/O in flight.
+if [ "$(word end)" = reset ]; then
+  for i in 1 2 3 4; do
+    (while :; do dd if=/dev/vda of=/dev/null bs=64k skip="$i" iflag=direct; done) 2>/dev/null &
+  done
+  sleep 0.5
+  reboot -f
+fi
