@@ -1,0 +1,92 @@
+#include "pool.hpp"
+
+#include "cpu.hpp"
+#include "machine.hpp"
+#include "rsi.hpp"
+#include "runtime.hpp"
+
+namespace guest::hostile {
+namespace {
+
+constexpr std::uint64_t kPoolSize = 8 << 20;
+constexpr std::uint64_t kStep = 2 << 20;
+
+// From its base on: a shared page, the private one, shared pages.
+std::uint64_t base;
+std::uint64_t next;
+std::uint64_t end;
+
+bool overlaps(const Range& range, std::uint64_t first, std::uint64_t last) {
+    return range.base < last && first < range.end();
+}
+
+/// As high as possible, but where nothing else is.
+bool find_place() {
+    const Range& ram = machine().ram[machine().ram_count - 1];
+    for (end = ram.end(); end - ram.base >= kPoolSize; end -= kStep) {
+        base = end - kPoolSize;
+        if (!overlaps(image_range(), base, end) && !overlaps(machine().fdt, base, end)) return true;
+    }
+    return false;
+}
+
+bool convert(std::uint64_t first, std::uint64_t last, Ripas to) {
+    return !realm().active || set_ipa_state(first, last, to);
+}
+
+}  // namespace
+
+bool take_pool() {
+    if (!find_place()) return false;
+    next = base + 2 * kPage;
+    return convert(base, base + kPage, Ripas::kEmpty) && convert(next, end, Ripas::kEmpty);
+}
+
+std::uint64_t take_pages(std::size_t count) {
+    const std::uint64_t first = next;
+    // The last page is nobody's.
+    if (count >= (end - first) / kPage) return 0;
+    next += count * kPage;
+    const std::uint64_t address = first | realm().shared_bit;
+    fill(address, count * kPage, 0);
+    return address;
+}
+
+std::uint64_t private_page() {
+    return base + kPage;
+}
+
+std::uint64_t ram_end() {
+    return machine().ram[machine().ram_count - 1].end() | realm().shared_bit;
+}
+
+bool make_private(std::uint64_t shared_address, std::size_t pages) {
+    const std::uint64_t first = plain(shared_address);
+    return convert(first, first + pages * kPage, Ripas::kRam);
+}
+
+bool make_shared(std::uint64_t shared_address, std::size_t pages) {
+    const std::uint64_t first = plain(shared_address);
+    return convert(first, first + pages * kPage, Ripas::kEmpty);
+}
+
+std::uint64_t plain(std::uint64_t shared_address) {
+    return shared_address & ~realm().shared_bit;
+}
+
+void fill(std::uint64_t address, std::size_t size, std::uint64_t value) {
+    volatile std::uint64_t* words = words_at(address);
+    for (std::size_t i = 0; i < size / 8; ++i) words[i] = value;
+    sync_caches(reinterpret_cast<const void*>(address), size);
+}
+
+bool holds(std::uint64_t address, std::size_t size, std::uint64_t value) {
+    sync_caches(reinterpret_cast<const void*>(address), size);
+    const volatile std::uint64_t* words = words_at(address);
+    for (std::size_t i = 0; i < size / 8; ++i) {
+        if (words[i] != value) return false;
+    }
+    return true;
+}
+
+}  // namespace guest::hostile
