@@ -9,14 +9,12 @@
 
 #include "devices/byte_sink.hpp"
 #include "devices/device.hpp"
+#include "devices/interrupt_line.hpp"
 
 namespace rvmm::devices {
 
 class Serial16550 final : public Device {
   public:
-    /// Sets the level of the interrupt line. Called under the device's lock: it must not call back.
-    using InterruptLine = std::function<void(bool level)>;
-
     /// `sink` outlives the device.
     Serial16550(ByteSink& sink, InterruptLine interrupt);
 

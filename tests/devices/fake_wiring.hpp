@@ -35,6 +35,8 @@ class FakeWiring final : public Wiring {
     std::vector<Bell> doorbells() const;
     std::optional<Message> message(std::uint32_t number) const;
     std::size_t messages() const;
+    /// The event that sends a message.
+    int event(std::uint32_t number) const;
     /// What was sent since the last call. An event raised while it has no message is lost, as it is
     /// in a kernel.
     std::vector<Message> sent();
@@ -165,6 +167,11 @@ inline std::optional<Message> FakeWiring::message(std::uint32_t number) const {
 inline std::size_t FakeWiring::messages() const {
     const std::lock_guard lock(mutex_);
     return lines_.size();
+}
+
+inline int FakeWiring::event(std::uint32_t number) const {
+    const std::lock_guard lock(mutex_);
+    return number < lines_.size() ? lines_[number].event : -1;
 }
 
 inline std::vector<Message> FakeWiring::sent() {

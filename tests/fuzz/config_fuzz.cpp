@@ -3,15 +3,24 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "realm/spec/realm_spec.hpp"
+#include "realm/spec/write_config.hpp"
 
 namespace {
 
 using rvmm::realm::ConfigOptions;
+using rvmm::realm::ConsolePort;
+using rvmm::realm::ConsoleSpec;
+using rvmm::realm::DeviceSpec;
+using rvmm::realm::DiskSpec;
+using rvmm::realm::NetSpec;
 using rvmm::realm::RealmSpec;
+using rvmm::realm::RngSpec;
+using rvmm::realm::VsockSpec;
 
 void require(bool condition) {
     if (!condition) std::abort();
@@ -33,6 +42,54 @@ std::string take_overrides(std::string_view input, ConfigOptions& options) {
         }
     }
     return text;
+}
+
+struct DeviceCheck {
+    void operator()(const DiskSpec& disk) const {
+        require(!disk.path.empty() && disk.serial.size() <= 20);
+        require(disk.queues >= 1 && disk.queues <= 16);
+    }
+    void operator()(const NetSpec& net) const {
+        const bool on_tap = net.backend == NetSpec::Backend::kTap;
+        require(on_tap == (!net.tap.empty() || net.tap_fd) && !(on_tap && net.socket));
+        require(net.tap.empty() || !net.tap_fd);
+        require(net.tap.size() <= 15 && net.tap_fd.value_or(3) >= 3);
+        require(net.mtu == 0 || net.mtu >= 68);
+        require(net.queues >= 1 && net.queues <= (net.tap.empty() ? 1 : 8));
+        require((net.mac[0] & 1U) == 0);
+    }
+    void operator()(const VsockSpec& vsock) const {
+        require(vsock.cid >= 3 && vsock.cid != UINT32_MAX && !vsock.path.empty());
+    }
+    void operator()(const RngSpec&) const {}
+    void operator()(const ConsoleSpec& console) const {
+        using Mode = ConsolePort::Mode;
+        require(!console.ports.empty() && console.ports.size() <= rvmm::realm::kMaxConsolePorts);
+        require(std::ranges::count(console.ports, Mode::kStdio, &ConsolePort::mode) <= 1);
+        for (const ConsolePort& port : console.ports)
+            require(port.path.has_value() == (port.mode == Mode::kFile));
+    }
+};
+
+void check_devices(const RealmSpec& spec) {
+    std::set<std::string> names;
+    for (const DeviceSpec& device : spec.devices) {
+        std::visit(DeviceCheck(), device.what);
+        const auto* console = std::get_if<ConsoleSpec>(&device.what);
+        if (console == nullptr) require(names.insert(device.name).second);
+        if (console == nullptr) continue;
+        require(device.name == console->ports.front().name);
+        for (const ConsolePort& port : console->ports) require(names.insert(port.name).second);
+    }
+    for (const std::string& name : names) require(!name.empty() && name.size() <= 32);
+}
+
+/// What is written is read back as the same, but for what no config can hold: the bytes of an
+/// override, a path that has become too long.
+void check_written(const RealmSpec& spec) {
+    const std::string text = rvmm::realm::write_config(spec, "kernel", std::nullopt);
+    const auto back = rvmm::realm::parse_config(text, "image.cfg", {});
+    require(back && back->devices == spec.devices && back->machine == spec.machine);
 }
 
 void check_ranges(const RealmSpec& spec) {
@@ -64,6 +121,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (spec) {
         require(*spec == *again);
         check_ranges(*spec);
+        check_devices(*spec);
+        if (options.overrides.empty() && size < 4000) check_written(*spec);
         require(spec->realm.has_value() || !options.force_realm);
     } else {
         const std::string& message = spec.error().message();

@@ -1,5 +1,7 @@
 #include "realm/layout/board.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace rvmm::realm {
@@ -7,6 +9,8 @@ namespace {
 
 constexpr unsigned kVmIpaBits = 40;
 constexpr std::uint32_t kUartSpi = 0;
+constexpr std::uint32_t kRtcSpi = 1;
+constexpr std::uint32_t kGpioSpi = 2;
 
 /// The fewest bits that an address below `top` fits.
 unsigned bits_below(Ipa top) {
@@ -50,9 +54,61 @@ GicBoard place_gic(std::uint32_t vcpus) {
             .its = fixed(its_base, kGicItsSize)};
 }
 
-// The largest machine's interrupt controller still lies above the UART.
+std::vector<DeviceBoard> place_devices(const MachineSpec& machine) {
+    using Kind = DeviceBoard::Kind;
+    std::vector<DeviceBoard> devices;
+    const auto add = [&](Kind kind, std::string_view name, IpaRange registers, std::uint32_t spi) {
+        devices.push_back({kind, std::string(name), registers, spi});
+    };
+    add(Kind::kUart16550, kSerialName, fixed(kUartBase, kUartSize), kUartSpi);
+    if (machine.rtc) add(Kind::kPl031, kRtcName, fixed(kRtcBase, kPrimecellSize), kRtcSpi);
+    if (machine.power_key)
+        add(Kind::kPl061PowerKey, kGpioName, fixed(kGpioBase, kPrimecellSize), kGpioSpi);
+    return devices;
+}
+
+/// The next place of each transport.
+struct VirtioPlaces {
+    std::size_t mmio = 0;  // how many are taken
+    std::size_t pci = 0;
+
+    Result<std::variant<MmioPlace, PciPlace>> next(const DeviceSpec& device) {
+        if (device.transport == Transport::kPci) {
+            if (pci == kMaxPciDevices) return full(device, kMaxPciDevices, Transport::kMmio);
+            return PciPlace{static_cast<std::uint8_t>(++pci)};
+        }
+        if (mmio == kMaxVirtioMmio) return full(device, kMaxVirtioMmio, Transport::kPci);
+        const std::size_t index = mmio++;
+        return MmioPlace{fixed(kVirtioMmioBase + index * kVirtioMmioSize, kVirtioMmioSize),
+                         kVirtioMmioSpi + static_cast<std::uint32_t>(index)};
+    }
+
+    static std::unexpected<Error> full(const DeviceSpec& device, std::size_t most,
+                                       Transport other) {
+        return fail(Stage::kConfig,
+                    "no room for the device {}: transport \"{}\" takes {} of them; give it "
+                    "transport = \"{}\"",
+                    device.name, to_string(device.transport), most, to_string(other));
+    }
+};
+
+Result<std::vector<VirtioBoard>> place_virtio(const std::vector<DeviceSpec>& devices) {
+    std::vector<VirtioBoard> placed;
+    VirtioPlaces places;
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+        RVMM_TRY(const auto place, places.next(devices[i]));
+        placed.push_back({devices[i].name, i, place});
+    }
+    return placed;
+}
+
+bool on_pci(const VirtioBoard& device) {
+    return std::holds_alternative<PciPlace>(device.place);
+}
+
+// The largest machine's interrupt controller still lies above the other devices.
 static_assert(kGicDistributorBase.value - kMaxVcpus * kGicRedistributorSize - kGicItsSize >
-              kUartBase.value + kUartSize);
+              kVirtioMmioBase.value + kMaxVirtioMmio * kVirtioMmioSize);
 
 }  // namespace
 
@@ -62,10 +118,11 @@ Result<Board> make_board(const RealmSpec& spec) {
     board.gic = place_gic(spec.machine.vcpus);
     for (std::uint32_t i = 0; i < spec.machine.vcpus; ++i)
         board.cpus.push_back({.mpidr = mpidr_of(i)});
-    board.devices.push_back({.kind = DeviceBoard::Kind::kUart16550,
-                             .name = "serial0",
-                             .registers = fixed(kUartBase, kUartSize),
-                             .spi = kUartSpi});
+    board.devices = place_devices(spec.machine);
+    RVMM_TRY(board.virtio, place_virtio(spec.devices));
+    if (std::ranges::any_of(board.virtio, on_pci))
+        board.pci = PciBoard{.ecam = fixed(kPciEcamBase, kPciEcamSize),
+                             .window = fixed(kPciWindowBase, kPciWindowSize)};
     board.psci = spec.realm ? PsciConduit::kSmc : PsciConduit::kHvc;
     return board;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "realm/plan/compare_devices.hpp"
 #include "realm/plan/compare_steps.hpp"
 #include "realm/spec/config_text.hpp"
 
@@ -192,11 +193,12 @@ void compare_rest(const MeasuredInput& a, const MeasuredInput& b, bool same, Dif
     const RealmSpec& theirs = b.plan->spec();
     if (ours.host != theirs.host)
         sink.add({"host.allow", allowed(ours.host), allowed(theirs.host)});
-    const auto mode = [](const ConsoleSpec& console) {
-        return console.mode == ConsoleSpec::Mode::kStdio ? "stdio" : "none";
+    const auto mode = [](const SerialSpec& serial) {
+        return serial.mode == SerialSpec::Mode::kStdio ? "stdio" : "none";
     };
-    if (ours.console != theirs.console)
-        sink.add({"console", mode(ours.console), mode(theirs.console)});
+    if (ours.serial != theirs.serial)
+        sink.add({"serial.mode", mode(ours.serial), mode(theirs.serial)});
+    compare_devices(ours.devices, theirs.devices, sink);
 }
 
 Result<> check_unchanged(const MeasuredInput& input) {

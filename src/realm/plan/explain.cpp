@@ -178,7 +178,8 @@ std::string rest(const LaunchPlan& plan) {
         "     realm.personalization (RPV): reported beside the RIM\n"
         "     machine.vcpus: only through the device tree\n"
         "     machine.memory: only through the device tree{} and where things lie\n"
-        "     [host], [console], names and folders of files, the day, this machine\n",
+        "     [[disk]], [[net]] and so on: only through their nodes in the device tree\n"
+        "     [host], [serial], names and folders of files, the day, this machine\n",
         ripas ? ", RIPAS" : "");
 }
 

@@ -53,6 +53,11 @@ class Store {
         return {};
     }
 
+    Result<> operator()(const FormRule& rule) const {
+        RVMM_TRY(const std::string text, clean_text());
+        return rule.store(draft_, text) ? Result<>() : refuse();
+    }
+
     Result<> operator()(const PathRule& rule) const {
         RVMM_TRY(auto path, file_path());
         rule.store(draft_, std::move(path));

@@ -1,6 +1,7 @@
 // Checks one configured value against its key's rule and stores it.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 
@@ -25,6 +26,10 @@ struct Setting {
     Position position;  // of the key
     ConfigValue value;
     Origin origin;
+    std::size_t element = 0;  // which of the tables, where `key` is one of a list
+
+    /// Where the key stands.
+    std::string where() const { return origin.where(position); }
 };
 
 /// Stores `setting` in `draft`. Errors start with where the value stands: Stage::kConfig for a

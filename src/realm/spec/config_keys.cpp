@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <fmt/ranges.h>
 
-#include "base/text.hpp"
-#include "realm/spec/config_text.hpp"
+#include "base/bytes.hpp"
 
 namespace rvmm::realm {
 namespace {
@@ -20,9 +17,23 @@ constexpr std::size_t kMaxCmdline = 2047;  // arm64 Linux: COMMAND_LINE_SIZE wit
 constexpr std::size_t kMaxProfile = 128;
 constexpr std::size_t kPersonalizationSize = sizeof(RealmParameters::personalization);
 
-constexpr std::array<std::string_view, 5> kTables = {"machine", "boot", "realm", "host", "console"};
+constexpr std::size_t kMaxDiskSerial = 20;  // virtio 1.3, 5.2.6: VIRTIO_BLK_T_GET_ID
+constexpr std::size_t kMaxInterface = 15;   // IFNAMSIZ with its NUL is 16
+constexpr std::uint64_t kMinMtu = 68;       // RFC 791
+constexpr std::uint64_t kMaxTapFd = 65535;
+constexpr std::uint64_t kMinCid = 3;  // 0 to 2 are the hypervisor, this machine and the host
+constexpr std::uint64_t kMaxCid = 0xffff'fffe;
+
+constexpr std::array<std::string_view, 10> kTables = {
+    "machine", "boot", "realm", "host", "serial", "disk", "net", "vsock", "rng", "console"};
+// More of a kind than PCI and virtio-mmio have room for are refused where they stand.
+constexpr std::array<ConfigList, 4> kLists = {
+    {{"disk", 63}, {"net", 63}, {"vsock", 63}, {"console", kMaxConsolePorts}}};
 constexpr std::array<std::string_view, 3> kHostKinds = {"cca", "emulated", "lab"};
-constexpr std::array<std::string_view, 2> kConsoleModes = {"stdio", "none"};
+constexpr std::array<std::string_view, 2> kSerialModes = {"stdio", "none"};
+constexpr std::array<std::string_view, 2> kTransports = {"pci", "mmio"};
+constexpr std::array<std::string_view, 2> kBackends = {"passt", "tap"};
+constexpr std::array<std::string_view, 3> kPortModes = {"stdio", "none", "file"};
 constexpr std::array<std::string_view, 3> kHashNames = {"sha256", "sha384", "sha512"};
 constexpr std::array<measure::Hash, 3> kHashes = {measure::Hash::kSha256, measure::Hash::kSha384,
                                                   measure::Hash::kSha512};
@@ -62,8 +73,88 @@ void hash(ConfigDraft& draft, std::size_t index) {
     draft.realm.hash = hash_of(index);
 }
 
-void console_mode(ConfigDraft& draft, std::size_t index) {
-    draft.console.mode = static_cast<ConsoleSpec::Mode>(index);
+void serial_mode(ConfigDraft& draft, std::size_t index) {
+    draft.serial.mode = static_cast<SerialSpec::Mode>(index);
+}
+
+template <auto Field>
+void machine_flag(ConfigDraft& draft, bool yes) {
+    draft.machine.*Field = yes;
+}
+
+/// Stores a value in the member `Field` of the device that is being filled.
+template <auto Field>
+struct OfDevice;
+template <class What, class Type, Type What::* Field>
+struct OfDevice<Field> {
+    template <class Value>
+    static void store(ConfigDraft& draft, Value value) {
+        Type& field = std::get<What>(draft.devices[draft.device].what).*Field;
+        if constexpr (std::is_integral_v<Value>)
+            field = static_cast<Type>(value);
+        else
+            field = std::move(value);
+    }
+};
+template <auto Field>
+constexpr auto kCount = &OfDevice<Field>::template store<std::uint64_t>;
+template <auto Field>
+constexpr auto kFlag = &OfDevice<Field>::template store<bool>;
+template <auto Field>
+constexpr auto kString = &OfDevice<Field>::template store<std::string>;
+template <auto Field>
+constexpr auto kFile = &OfDevice<Field>::template store<std::filesystem::path>;
+template <auto Field>
+constexpr auto kIndex = &OfDevice<Field>::template store<std::size_t>;
+
+void tap_fd(ConfigDraft& draft, std::uint64_t value) {
+    std::get<NetSpec>(draft.devices[draft.device].what).tap_fd = static_cast<int>(value);
+}
+
+void transport(ConfigDraft& draft, std::size_t index) {
+    draft.devices[draft.device].transport = static_cast<Transport>(index);
+}
+
+ConsolePort& port(ConfigDraft& draft) {
+    return std::get<ConsoleSpec>(draft.devices[draft.device].what).ports.front();
+}
+void port_mode(ConfigDraft& draft, std::size_t index) {
+    port(draft).mode = static_cast<ConsolePort::Mode>(index);
+}
+void port_path(ConfigDraft& draft, std::filesystem::path value) {
+    port(draft).path = std::move(value);
+}
+
+bool device_name(ConfigDraft& draft, const std::string& value) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    };
+    if (value.empty() || value.size() > kMaxDeviceName || !std::ranges::all_of(value, allowed))
+        return false;
+    draft.devices[draft.device].name = value;
+    return true;
+}
+
+bool interface(ConfigDraft& draft, const std::string& value) {
+    const bool printable = std::ranges::all_of(value, [](char c) { return c > ' ' && c <= '~'; });
+    if (value.empty() || value.size() > kMaxInterface || !printable || value == "." ||
+        value == ".." || value.find_first_of("/:") != std::string::npos)
+        return false;
+    std::get<NetSpec>(draft.devices[draft.device].what).tap = value;
+    return true;
+}
+
+bool mac(ConfigDraft& draft, const std::string& value) {
+    MacAddress address{};
+    if (value.size() != 3 * address.size() - 1) return false;
+    for (std::size_t i = 0; i < address.size(); ++i) {
+        const auto byte = from_hex(value.substr(3 * i, 2));
+        if (!byte || (i != 0 && value[3 * i - 1] != ':')) return false;
+        address[i] = std::to_integer<std::uint8_t>(byte->front());
+    }
+    if ((address[0] & 1U) != 0 || address == MacAddress{}) return false;
+    std::get<NetSpec>(draft.devices[draft.device].what).mac = address;
+    return true;
 }
 
 void allowed_hosts(ConfigDraft& draft, std::span<const std::size_t> kinds) {
@@ -71,11 +162,18 @@ void allowed_hosts(ConfigDraft& draft, std::span<const std::size_t> kinds) {
     for (const std::size_t kind : kinds) draft.host.allow.push_back(static_cast<HostKind>(kind));
 }
 
+constexpr FormRule kNameRule{"a name of 1 to 32 of a-z, 0-9, _ and -", device_name};
+constexpr FormRule kInterfaceRule{"the name of a network interface, 1 to 15 bytes", interface};
+constexpr FormRule kMacRule{"a unicast address such as \"52:54:00:12:34:56\"", mac};
+constexpr ChoiceRule kTransportRule{kTransports, transport};
+
 // clang-format off
 constexpr auto kKeys = std::to_array<ConfigKey>({
     {"machine", "vcpus", IntegerRule{1, kMaxVcpus, 1, kMachine<&MachineSpec::vcpus>}},
     {"machine", "memory",
      SizeRule{kMemoryStep, kMaxMemory, kMemoryStep, kMachine<&MachineSpec::memory>}},
+    {"machine", "rtc", BooleanRule{machine_flag<&MachineSpec::rtc>}},
+    {"machine", "power_key", BooleanRule{machine_flag<&MachineSpec::power_key>}},
 
     {"boot", "kernel", PathRule{file<&ConfigDraft::boot, &BootSpec::kernel>}, true},
     {"boot", "initrd", PathRule{file<&ConfigDraft::boot, &BootSpec::initrd>}},
@@ -96,69 +194,38 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
 
     {"host", "allow", ChoicesRule{kHostKinds, allowed_hosts}},
 
-    {"console", "mode", ChoiceRule{kConsoleModes, console_mode}},
+    {"serial", "mode", ChoiceRule{kSerialModes, serial_mode}},
+
+    {"disk", "name", kNameRule},
+    {"disk", "path", PathRule{kFile<&DiskSpec::path>}, true},
+    {"disk", "readonly", BooleanRule{kFlag<&DiskSpec::readonly>}},
+    {"disk", "serial", TextRule{0, kMaxDiskSerial, kString<&DiskSpec::serial>}},
+    {"disk", "queues", IntegerRule{1, 16, 1, kCount<&DiskSpec::queues>}},
+    {"disk", "transport", kTransportRule},
+
+    {"net", "name", kNameRule},
+    {"net", "backend", ChoiceRule{kBackends, kIndex<&NetSpec::backend>}},
+    {"net", "tap", kInterfaceRule, false, "tap_fd"},
+    {"net", "tap_fd", IntegerRule{3, kMaxTapFd, 1, tap_fd}, false, "tap"},
+    {"net", "socket", PathRule{kFile<&NetSpec::socket>}},
+    {"net", "mac", kMacRule},
+    {"net", "mtu", IntegerRule{kMinMtu, 65535, 1, kCount<&NetSpec::mtu>}},
+    {"net", "queues", IntegerRule{1, 8, 1, kCount<&NetSpec::queues>}},
+    {"net", "transport", kTransportRule},
+
+    {"vsock", "name", kNameRule},
+    {"vsock", "cid", IntegerRule{kMinCid, kMaxCid, 1, kCount<&VsockSpec::cid>}, true},
+    {"vsock", "path", PathRule{kFile<&VsockSpec::path>}, true},
+    {"vsock", "transport", kTransportRule},
+
+    {"rng", "transport", kTransportRule},
+
+    {"console", "name", kNameRule},
+    {"console", "mode", ChoiceRule{kPortModes, port_mode}},
+    {"console", "path", PathRule{port_path}},
+    {"console", "transport", kTransportRule},
 });
 // clang-format on
-
-std::string quoted_list(std::span<const std::string_view> names) {
-    std::vector<std::string> quoted;
-    for (const std::string_view name : names) quoted.push_back(fmt::format("\"{}\"", name));
-    return fmt::format("{}", fmt::join(quoted, ", "));
-}
-
-std::vector<std::string_view> key_names(std::optional<std::string_view> table) {
-    std::vector<std::string_view> names;
-    for (const ConfigKey& key : kKeys)
-        if (!table || key.table == *table) names.push_back(key.name);
-    return names;
-}
-
-/// The full name of the key that `name` probably is: of `table`, else of any table.
-std::optional<std::string> nearest_key(std::string_view table, std::string_view name) {
-    if (const auto near = nearest(name, key_names(table)))
-        return find_key(table, *near)->full_name();
-    const auto near = nearest(name, key_names(std::nullopt));
-    if (!near) return std::nullopt;
-    return std::find_if(kKeys.begin(), kKeys.end(),
-                        [&](const ConfigKey& key) { return key.name == *near; })
-        ->full_name();
-}
-
-struct Expectation {
-    std::string operator()(const IntegerRule& rule) const {
-        const std::string steps = rule.step == 1 ? "" : fmt::format(" in steps of {}", rule.step);
-        return fmt::format("a whole number from {} to {}{}", rule.min, rule.max, steps);
-    }
-    std::string operator()(const SizeRule& rule) const {
-        return fmt::format("a size from {} to {} in steps of {}, such as \"512M\"",
-                           format_size(rule.min), format_size(rule.max), format_size(rule.step));
-    }
-    std::string operator()(const SizesRule& rule) const {
-        std::vector<std::string> sizes;
-        for (const std::uint64_t size : rule.sizes) sizes.push_back(format_size(size));
-        return fmt::format("one of the sizes {}", fmt::join(sizes, ", "));
-    }
-    std::string operator()(const BooleanRule&) const { return "true or false"; }
-    std::string operator()(const TextRule& rule) const {
-        if (rule.min_bytes == 0) return fmt::format("a string of up to {} bytes", rule.max_bytes);
-        return fmt::format("a string of {} to {} bytes", rule.min_bytes, rule.max_bytes);
-    }
-    std::string operator()(const PathRule&) const { return "the path of a file"; }
-    std::string operator()(const ChoiceRule& rule) const {
-        return "one of " + quoted_list(rule.names);
-    }
-    std::string operator()(const ChoicesRule& rule) const {
-        return "an array of one or more of " + quoted_list(rule.names);
-    }
-    std::string operator()(const HexRule& rule) const {
-        return fmt::format("a string of up to {} hex digits, two for each byte",
-                           2 * rule.max_bytes);
-    }
-    std::string operator()(const DigestRule&) const { return "64, 96 or 128 hex digits"; }
-    std::string operator()(const ContentsRule& rule) const {
-        return fmt::format("the path of a file of 1 to {} bytes", rule.max_bytes);
-    }
-};
 
 }  // namespace
 
@@ -182,35 +249,21 @@ const ConfigKey* find_key(std::string_view table, std::string_view name) {
     return nullptr;
 }
 
+std::span<const std::string_view> config_tables() {
+    return kTables;
+}
+
 bool is_table(std::string_view name) {
-    return std::find(kTables.begin(), kTables.end(), name) != kTables.end();
+    return std::ranges::find(kTables, name) != kTables.end();
 }
 
-std::string expectation(const Rule& rule) {
-    return std::visit(Expectation{}, rule);
+const ConfigList* find_list(std::string_view table) {
+    const auto* found = std::ranges::find(kLists, table, &ConfigList::table);
+    return found == kLists.end() ? nullptr : found;
 }
 
-std::string unknown_key(std::string_view table, std::string_view name) {
-    const std::string what =
-        fmt::format("unknown key {}.{}", printable(table, kShownKey), printable(name, kShownKey));
-    if (const auto near = nearest_key(table, name))
-        return fmt::format("{}; did you mean {}?", what, *near);
-    return fmt::format("{}; the keys of [{}] are {}", what, table,
-                       fmt::join(key_names(table), ", "));
-}
-
-std::string unknown_table(std::string_view name) {
-    const std::string what = fmt::format("unknown table [{}]", printable(name, kShownKey));
-    if (const auto near = nearest(name, kTables))
-        return fmt::format("{}; did you mean [{}]?", what, *near);
-    if (const auto near = nearest_key({}, name))
-        return fmt::format("{}; did you mean the key {}?", what, *near);
-    return fmt::format("{}; the tables are {}", what, fmt::join(kTables, ", "));
-}
-
-std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> names) {
-    const auto near = nearest(wrong, names);
-    return near ? fmt::format("; did you mean \"{}\"?", *near) : std::string();
+bool is_device(std::string_view table) {
+    return table == "rng" || find_list(table) != nullptr;
 }
 
 std::span<const std::string_view> hash_names() {
@@ -223,6 +276,22 @@ measure::Hash hash_of(std::size_t index) {
 
 std::span<const std::string_view> host_kind_names() {
     return kHostKinds;
+}
+
+std::string_view to_string(Transport value) {
+    return kTransports[static_cast<std::size_t>(value)];
+}
+
+std::string_view to_string(NetSpec::Backend backend) {
+    return kBackends[static_cast<std::size_t>(backend)];
+}
+
+std::string_view to_string(ConsolePort::Mode mode) {
+    return kPortModes[static_cast<std::size_t>(mode)];
+}
+
+std::string to_string(const MacAddress& address) {
+    return fmt::format("{:02x}", fmt::join(address, ":"));
 }
 
 }  // namespace rvmm::realm

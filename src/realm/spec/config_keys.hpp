@@ -40,7 +40,9 @@ struct ConfigDraft {
     BootSpec boot;
     RealmParameters realm;
     HostSpec host;
-    ConsoleSpec console;
+    SerialSpec serial;
+    std::vector<DeviceSpec> devices;  // one for each table; a console has one port
+    std::size_t device = 0;           // the one that keys of devices go to
     ProfileDraft profile;
 };
 
@@ -74,6 +76,11 @@ struct TextRule {
     std::size_t max_bytes;
     void (*store)(ConfigDraft&, std::string);
 };
+/// A string of some form, which `store` tells: false, and nothing is stored, if it is another.
+struct FormRule {
+    std::string_view takes;
+    bool (*store)(ConfigDraft&, const std::string&);
+};
 /// The path of a file, relative to where it was written.
 struct PathRule {
     void (*store)(ConfigDraft&, std::filesystem::path);
@@ -102,8 +109,8 @@ struct ContentsRule {
     std::size_t max_bytes;
     void (*store)(ConfigDraft&, ByteSpan);
 };
-using Rule = std::variant<IntegerRule, SizeRule, SizesRule, BooleanRule, TextRule, PathRule,
-                          ChoiceRule, ChoicesRule, HexRule, DigestRule, ContentsRule>;
+using Rule = std::variant<IntegerRule, SizeRule, SizesRule, BooleanRule, TextRule, FormRule,
+                          PathRule, ChoiceRule, ChoicesRule, HexRule, DigestRule, ContentsRule>;
 
 struct ConfigKey {
     std::string_view table;
@@ -118,14 +125,29 @@ struct ConfigKey {
     bool takes_text() const;
 };
 
+/// A table that may be there several times: [[disk]].
+struct ConfigList {
+    std::string_view table;
+    std::size_t max;  // how many there may be
+};
+
 /// Every key there is, table by table.
 std::span<const ConfigKey> config_keys();
 /// The key `table`.`name`, or nullptr.
 const ConfigKey* find_key(std::string_view table, std::string_view name);
+/// The names of all tables.
+std::span<const std::string_view> config_tables();
 bool is_table(std::string_view name);
+/// The list that `table` is, or nullptr.
+const ConfigList* find_list(std::string_view table);
+/// Each table of that name makes a device.
+bool is_device(std::string_view table);
 
 /// What a rule takes, as errors and the reference say it: "a whole number from 1 to 512".
 std::string expectation(const Rule& rule);
+
+/// How a table begins in a file: "[machine]", "[[disk]]".
+std::string heading(std::string_view table);
 
 /// "unknown key machine.vcpu; did you mean machine.vcpus?", or what there is if nothing is near.
 std::string unknown_key(std::string_view table, std::string_view name);

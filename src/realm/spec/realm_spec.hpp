@@ -14,6 +14,7 @@
 
 #include "base/error.hpp"
 #include "measure/hash.hpp"
+#include "realm/spec/device_spec.hpp"
 
 namespace rvmm::realm {
 
@@ -24,6 +25,8 @@ std::string_view to_string(HostKind kind);
 struct MachineSpec {
     std::uint32_t vcpus = 1;              // 1 to kMaxVcpus
     std::uint64_t memory = 512ULL << 20;  // bytes; a multiple of 2 MiB, 2 MiB to kMaxMemory
+    bool rtc = false;                     // a clock, PL031
+    bool power_key = false;               // a key on a GPIO, PL061
 
     friend bool operator==(const MachineSpec&, const MachineSpec&) = default;
 };
@@ -61,11 +64,12 @@ struct HostSpec {
     friend bool operator==(const HostSpec&, const HostSpec&) = default;
 };
 
-struct ConsoleSpec {
+/// The 16550.
+struct SerialSpec {
     enum class Mode : std::uint8_t { kStdio, kNone };
     Mode mode = Mode::kStdio;
 
-    friend bool operator==(const ConsoleSpec&, const ConsoleSpec&) = default;
+    friend bool operator==(const SerialSpec&, const SerialSpec&) = default;
 };
 
 inline constexpr std::uint32_t kMaxVcpus = 512;
@@ -77,10 +81,14 @@ struct RealmSpec {
     BootSpec boot;
     std::optional<RealmParameters> realm;  // nothing: an ordinary VM
     HostSpec host;
-    ConsoleSpec console;
+    SerialSpec serial;
+    std::vector<DeviceSpec> devices;  // in the order of the file
 
     friend bool operator==(const RealmSpec&, const RealmSpec&) = default;
 };
+
+/// Whether a console of the guest, or its serial port, is on rvmm's standard input and output.
+bool uses_stdio(const RealmSpec& spec);
 
 struct ConfigOptions {
     bool force_realm = false;            // `rvmm run --realm`: without a table, its defaults hold

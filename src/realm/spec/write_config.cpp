@@ -20,6 +20,55 @@ std::string toml_string(std::string_view text) {
     return out + "\"";
 }
 
+std::string line(std::string_view key, const std::filesystem::path& path) {
+    return fmt::format("{} = {}\n", key, toml_string(path.native()));
+}
+
+std::string port_keys(const ConsolePort& port) {
+    return fmt::format("mode = \"{}\"\n", to_string(port.mode)) +
+           (port.path ? line("path", *port.path) : "");
+}
+
+struct DeviceWriter {
+    const DeviceSpec& device;
+
+    std::string operator()(const DiskSpec& disk) const {
+        return begin("[[disk]]") + line("path", disk.path) +
+               fmt::format("readonly = {}\nserial = {}\nqueues = {}\n", disk.readonly,
+                           toml_string(disk.serial), disk.queues);
+    }
+    std::string operator()(const NetSpec& net) const {
+        std::string text =
+            begin("[[net]]") + fmt::format("backend = \"{}\"\nmac = \"{}\"\n",
+                                           to_string(net.backend), to_string(net.mac));
+        if (!net.tap.empty()) text += fmt::format("tap = {}\n", toml_string(net.tap));
+        if (net.tap_fd) text += fmt::format("tap_fd = {}\n", *net.tap_fd);
+        if (net.socket) text += line("socket", *net.socket);
+        if (net.mtu != 0) text += fmt::format("mtu = {}\n", net.mtu);
+        return text + fmt::format("queues = {}\n", net.queues);
+    }
+    std::string operator()(const VsockSpec& vsock) const {
+        return begin("[[vsock]]") + fmt::format("cid = {}\n", vsock.cid) + line("path", vsock.path);
+    }
+    std::string operator()(const RngSpec&) const {
+        return fmt::format("[rng]\ntransport = \"{}\"\n", to_string(device.transport));
+    }
+    std::string operator()(const ConsoleSpec& console) const {
+        std::string text;
+        for (const ConsolePort& port : console.ports)
+            text += (text.empty() ? begin("[[console]]")
+                                  : fmt::format("[[console]]\nname = \"{}\"\n", port.name)) +
+                    port_keys(port);
+        return text;
+    }
+
+  private:
+    std::string begin(std::string_view heading) const {
+        return fmt::format("{}\nname = \"{}\"\ntransport = \"{}\"\n", heading, device.name,
+                           to_string(device.transport));
+    }
+};
+
 std::string realm_table(const RealmParameters& realm) {
     return fmt::format(
         "[realm]\n"
@@ -31,14 +80,21 @@ std::string realm_table(const RealmParameters& realm) {
 
 }  // namespace
 
+std::string write_device(const DeviceSpec& device) {
+    return std::visit(DeviceWriter{device}, device.what);
+}
+
 std::string write_config(const RealmSpec& spec, const std::string& kernel,
                          const std::optional<std::string>& initrd) {
-    std::string text = fmt::format("[machine]\nvcpus = {}\nmemory = {}\n[boot]\nkernel = {}\n",
-                                   spec.machine.vcpus, spec.machine.memory, toml_string(kernel));
+    std::string text = fmt::format(
+        "[machine]\nvcpus = {}\nmemory = {}\nrtc = {}\npower_key = {}\n[boot]\nkernel = {}\n",
+        spec.machine.vcpus, spec.machine.memory, spec.machine.rtc, spec.machine.power_key,
+        toml_string(kernel));
     if (initrd) text += fmt::format("initrd = {}\n", toml_string(*initrd));
     text += fmt::format("cmdline = {}\n", toml_string(spec.boot.cmdline));
-    text += fmt::format("[console]\nmode = \"{}\"\n",
-                        spec.console.mode == ConsoleSpec::Mode::kNone ? "none" : "stdio");
+    text += fmt::format("[serial]\nmode = \"{}\"\n",
+                        spec.serial.mode == SerialSpec::Mode::kNone ? "none" : "stdio");
+    for (const DeviceSpec& device : spec.devices) text += write_device(device);
     if (spec.realm) text += realm_table(*spec.realm);
     return text;
 }

@@ -9,7 +9,11 @@ namespace rvmm::realm {
 
 /// TOML that parse_config() reads back as the same spec, but for `source`, the paths of the images
 /// (as given here) and the hosts that may run it (none are named).
+/// Paths of devices are written as they are, so they must be absolute or the reader's folder ours.
 std::string write_config(const RealmSpec& spec, const std::string& kernel,
                          const std::optional<std::string>& initrd);
+
+/// The tables of one device, each key on a line of its own.
+std::string write_device(const DeviceSpec& device);
 
 }  // namespace rvmm::realm

@@ -59,6 +59,9 @@ Result<> Machine::create_device(const realm::DeviceBoard& device) {
                 });
             console_.set_drained([this] { serial_->output_drained(); });
             return bus_.add(device.registers, serial_);
+        case realm::DeviceBoard::Kind::kPl031:
+        case realm::DeviceBoard::Kind::kPl061PowerKey:
+            break;
     }
     return fail(Stage::kInternal, "the board has a device of an unknown kind: {}", device.name);
 }

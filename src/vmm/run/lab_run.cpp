@@ -74,8 +74,8 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     if (!request.profiles.empty())
         lab_request.files.push_back({kProfiles, shared_bytes(as_bytes(request.profiles))});
     lab_request.collect = {kReport};
-    const bool console = plan.spec().console.mode == realm::ConsoleSpec::Mode::kStdio;
-    lab_request.console = console ? lab::Console::kSerial : lab::Console::kPipes;
+    lab_request.console =
+        realm::uses_stdio(plan.spec()) ? lab::Console::kSerial : lab::Console::kPipes;
     // The guest's memory, twice where it shares all of it, and what the lab itself needs.
     if (!config.machine.memory)
         lab_request.memory = std::max(kLabMemory, 2 * plan.spec().machine.memory + kLabItself);

@@ -52,13 +52,13 @@ Result<> check_size(const realm::LaunchPlan& plan, const kvm::System& system) {
 }
 
 int console_descriptor(const realm::LaunchPlan& plan, const RunRequest& request) {
-    if (plan.spec().console.mode == realm::ConsoleSpec::Mode::kNone) return -1;
+    if (plan.spec().serial.mode == realm::SerialSpec::Mode::kNone) return -1;
     return request.console_to_stderr ? STDERR_FILENO : STDOUT_FILENO;
 }
 
 Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
                               asio::io_context& loop) {
-    if (plan.spec().console.mode == realm::ConsoleSpec::Mode::kNone) return machine.run();
+    if (plan.spec().serial.mode == realm::SerialSpec::Mode::kNone) return machine.run();
     RVMM_TRY(const auto terminal, Terminal::make_raw(STDIN_FILENO, Terminal::Output::kProcessed));
     ConsoleKeys keys(terminal.active(),
                      [&] { machine.end({RunOutcome::Kind::kKilled, kExitByKeys, {}}); });

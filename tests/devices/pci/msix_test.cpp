@@ -3,7 +3,9 @@
 
 #include <thread>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 
 #include "devices/fake_wiring.hpp"
 
@@ -158,6 +160,30 @@ TEST_F(PciMsix, RefusedMessage_IsPendingAndSentLater) {
     wiring.refuse(false);
     word(1, 2, 8);
     EXPECT_EQ(wiring.sent(), Messages{message(8)});
+}
+
+// The kernel is made to hold up the write that raises the event until the vector is masked.
+TEST_F(PciMsix, RaisedWhenItWasOpenAndSentWhenItIsNot_IsPending) {
+    command(kCommandMaster);
+    program(0, 5);
+    const int event = wiring.event(0);
+    const int flags = ::fcntl(event, F_GETFL);
+    ASSERT_EQ(::fcntl(event, F_SETFL, flags & ~O_NONBLOCK), 0);
+    ASSERT_EQ(::eventfd_write(event, UINT64_MAX - 1), 0);
+    std::atomic<bool> begun{false};
+    std::jthread raiser([&] {
+        begun = true;
+        msix->raise(0);
+    });
+    while (!begun) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    word(0, 3, 1);
+    raiser.join();
+    ASSERT_EQ(::fcntl(event, F_SETFL, flags), 0);
+    EXPECT_EQ(read(kPba), 1u);
+    EXPECT_EQ(wiring.sent(), Messages{message(5)}) << "what the event was full of";
+    word(0, 3, 0);
+    EXPECT_EQ(wiring.sent(), Messages{message(5)});
 }
 
 // One thread masks, moves and unmasks as fast as it can; each interrupt that another raises

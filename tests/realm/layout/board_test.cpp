@@ -81,5 +81,76 @@ TEST(Board, RamThatJustFits_IsAccepted) {
     EXPECT_TRUE(make_board(test::vm_spec(1022 * kGiB)));
 }
 
+DeviceSpec rng_on(Transport transport) {
+    return {.name = "rng", .transport = transport, .what = RngSpec{}};
+}
+
+TEST(Board, RtcAndPowerKey_AreDevicesOfTheirOwn) {
+    RealmSpec spec = test::realm_spec(512 * kMiB);
+    spec.machine.rtc = spec.machine.power_key = true;
+    const auto board = make_board(spec);
+    ASSERT_TRUE(board);
+    ASSERT_EQ(board->devices.size(), 3U);
+    EXPECT_EQ(board->devices[1].kind, DeviceBoard::Kind::kPl031);
+    EXPECT_EQ(board->devices[1].registers, *IpaRange::make(Ipa{0x0101'0000}, 0x1000));
+    EXPECT_EQ(board->devices[1].spi, 1U);
+    EXPECT_EQ(board->devices[2].kind, DeviceBoard::Kind::kPl061PowerKey);
+    EXPECT_EQ(board->devices[2].registers, *IpaRange::make(Ipa{0x0102'0000}, 0x1000));
+    EXPECT_EQ(board->devices[2].spi, 2U);
+    EXPECT_TRUE(board->virtio.empty());
+    EXPECT_FALSE(board->pci);
+}
+
+TEST(Board, VirtioDevices_TakeTheNextPlaceOfTheirTransport) {
+    RealmSpec spec = test::realm_spec(512 * kMiB);
+    for (const auto transport :
+         {Transport::kMmio, Transport::kPci, Transport::kMmio, Transport::kPci})
+        spec.devices.push_back(rng_on(transport));
+    spec.devices[2].name = "third";
+    const auto board = make_board(spec);
+    ASSERT_TRUE(board);
+    ASSERT_EQ(board->virtio.size(), 4U);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(board->virtio[i].spec, i);
+    EXPECT_EQ(board->virtio[2].name, "third");
+    const auto& first = std::get<MmioPlace>(board->virtio[0].place);
+    EXPECT_EQ(first.registers, *IpaRange::make(Ipa{0x0300'0000}, 0x200));
+    EXPECT_EQ(first.spi, 16U);
+    EXPECT_EQ(std::get<PciPlace>(board->virtio[1].place).slot, 1U);
+    const auto& second = std::get<MmioPlace>(board->virtio[2].place);
+    EXPECT_EQ(second.registers, *IpaRange::make(Ipa{0x0300'0200}, 0x200));
+    EXPECT_EQ(second.spi, 17U);
+    EXPECT_EQ(std::get<PciPlace>(board->virtio[3].place).slot, 2U);
+    ASSERT_TRUE(board->pci);
+    EXPECT_EQ(board->pci->ecam, *IpaRange::make(Ipa{0x4000'0000}, 0x10'0000));
+    EXPECT_EQ(board->pci->window, *IpaRange::between(Ipa{0x5000'0000}, Ipa{0x8000'0000}));
+}
+
+TEST(Board, FullTransports_AreRefusedWithTheOther) {
+    RealmSpec spec = test::realm_spec(512 * kMiB, kMaxVcpus);
+    for (int i = 0; i < 31; ++i) spec.devices.push_back(rng_on(Transport::kPci));
+    for (int i = 0; i < 32; ++i) spec.devices.push_back(rng_on(Transport::kMmio));
+    const auto board = make_board(spec);
+    ASSERT_TRUE(board);
+    EXPECT_EQ(std::get<PciPlace>(board->virtio[30].place).slot, 31U);
+    const auto& last = std::get<MmioPlace>(board->virtio.back().place);
+    EXPECT_LT(last.spi, board->spi_count);
+    EXPECT_LT(last.registers.top(), board->gic.its.base());
+
+    spec.devices.push_back(rng_on(Transport::kMmio));
+    auto refused = make_board(spec);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().stage(), Stage::kConfig);
+    EXPECT_EQ(
+        refused.error().message(),
+        "no room for the device rng: transport \"mmio\" takes 32 of them; give it transport = "
+        "\"pci\"");
+    spec.devices.back().transport = Transport::kPci;
+    refused = make_board(spec);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message(),
+              "no room for the device rng: transport \"pci\" takes 31 of them; give it transport = "
+              "\"mmio\"");
+}
+
 }  // namespace
 }  // namespace rvmm::realm

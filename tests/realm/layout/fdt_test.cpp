@@ -43,6 +43,30 @@ TEST(Fdt, Vm17Cpu_IsTheGoldenTree) {
               golden("vm-17cpu.dts"));
 }
 
+RealmSpec spec_with_devices() {
+    RealmSpec spec = test::realm_spec(512ULL << 20);
+    spec.machine.rtc = spec.machine.power_key = true;
+    spec.devices = {{.name = "disk0", .transport = Transport::kMmio, .what = DiskSpec{}},
+                    {.name = "net0", .transport = Transport::kPci, .what = NetSpec{}},
+                    {.name = "rng0", .transport = Transport::kMmio, .what = RngSpec{}}};
+    return spec;
+}
+
+TEST(Fdt, Devices_AreTheGoldenTree) {
+    EXPECT_EQ(to_dts(fdt_of(spec_with_devices(), {})).value_or(""), golden("realm-devices.dts"));
+}
+
+// What PCI has is found at run time, and of what is behind virtio-mmio nothing is known.
+TEST(Fdt, Devices_AreTransportsAlone) {
+    RealmSpec spec = spec_with_devices();
+    const Bytes fdt = fdt_of(spec, {});
+    spec.devices.push_back({.name = "disk1", .transport = Transport::kPci, .what = DiskSpec{}});
+    spec.devices[0] = {.name = "v", .transport = Transport::kMmio, .what = VsockSpec{3, "v"}};
+    EXPECT_EQ(fdt_of(spec, {}), fdt);
+    spec.devices[3].transport = Transport::kMmio;
+    EXPECT_NE(fdt_of(spec, {}), fdt);
+}
+
 // Every byte is measured, those that the text does not show too.
 TEST(Fdt, Realm2Cpu_HasTheSameBytesEverywhere) {
     const auto digest = measure::digest(measure::Hash::kSha256, {realm_fdt()});
@@ -53,6 +77,10 @@ TEST(Fdt, Realm2Cpu_HasTheSameBytesEverywhere) {
 TEST(Fdt, LargestMachine_FitsItsRegion) {
     RealmSpec spec = test::realm_spec(512ULL << 20, kMaxVcpus);
     spec.boot.cmdline = std::string(2047, 'x');
+    spec.machine.rtc = spec.machine.power_key = true;
+    for (const auto transport : {Transport::kPci, Transport::kMmio})
+        spec.devices.insert(spec.devices.end(), transport == Transport::kPci ? 31 : 32,
+                            {.name = "", .transport = transport, .what = RngSpec{}});
     const Bytes fdt = fdt_of(spec, IpaRange());
     EXPECT_GT(fdt.size(), 40'000U);
     EXPECT_LT(fdt.size(), 2U << 20);

@@ -242,17 +242,32 @@ TEST_F(CompareTest, RecRegisters_AreNamed) {
     EXPECT_THAT(result.first->why, ElementsAre(differs("vCPU 0 PC", "0x80000000", "0x1000")));
 }
 
+TEST_F(CompareTest, Devices_AreComparedKeyByKey) {
+    const auto disk = [](const char* name, const char* path) {
+        return DeviceSpec{.name = name, .what = DiskSpec{.path = path}};
+    };
+    a_.spec.devices = {disk("disk0", "/a"), disk("disk1", "/same")};
+    b_.spec.devices = {
+        disk("disk0", "/b"), disk("disk1", "/same"), {.name = "rng0", .what = RngSpec{}}};
+    const Comparison result = run();
+    EXPECT_TRUE(result.same);
+    EXPECT_THAT(result.unmeasured.kept(),
+                ElementsAre(differs("device 0", "path = \"/a\"", "path = \"/b\""),
+                            differs("device 2", "", "[rng]")));
+}
+
 TEST_F(CompareTest, WhatIsNotMeasured_IsSaidBesideTheSameRim) {
     a_.spec.realm->profile = b_.spec.realm->profile = "emulated";
     b_.spec.realm->personalization[0] = std::byte{0xab};
     b_.spec.boot.initrd = b_.dir.write("other", Bytes(9000, std::byte{0x5a}));
-    b_.spec.console.mode = ConsoleSpec::Mode::kNone;
+    b_.spec.serial.mode = SerialSpec::Mode::kNone;
     const Comparison result = run();
     EXPECT_TRUE(result.same);
     EXPECT_TRUE(result.others.empty());
-    EXPECT_THAT(result.unmeasured.kept(),
-                ElementsAre(differs("initrd file name", "initrd", "other"),
-                            named("personalization (RPV)"), differs("console", "stdio", "none")));
+    EXPECT_THAT(
+        result.unmeasured.kept(),
+        ElementsAre(differs("initrd file name", "initrd", "other"), named("personalization (RPV)"),
+                    differs("serial.mode", "stdio", "none")));
     b_.spec.realm->profile = "kvm-v14";
     b_.spec.realm->personalization = {};
     EXPECT_TRUE(run(Kind::kLog, Kind::kLog).same);

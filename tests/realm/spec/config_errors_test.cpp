@@ -1,4 +1,5 @@
-// Every wrong config in tests/data/config/errors.txt gives exactly the error that stands there.
+// Every wrong config in errors.txt and device_errors.txt of tests/data/config gives exactly the
+// error that stands there.
 #include <fstream>
 #include <string>
 #include <vector>
@@ -17,8 +18,8 @@ struct Case {
     std::string error;
 };
 
-std::vector<Case> read_cases() {
-    std::ifstream file(RVMM_TEST_DATA "/config/errors.txt");
+std::vector<Case> read_cases(const char* name) {
+    std::ifstream file(std::string(RVMM_TEST_DATA "/config/") + name);
     std::vector<Case> cases;
     const auto after = [](const std::string& line, std::string_view mark, std::string& rest) {
         if (!line.starts_with(mark)) return false;
@@ -40,8 +41,13 @@ std::vector<Case> read_cases() {
     return cases;
 }
 
-TEST(ConfigErrors, EachWrongConfig_GivesItsLine) {
-    const std::vector<Case> cases = read_cases();
+class ConfigErrors : public ::testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Files, ConfigErrors, ::testing::Values("errors.txt", "device_errors.txt"),
+                         [](const auto& name) { return name.index == 0 ? "Config" : "Devices"; });
+
+TEST_P(ConfigErrors, EachWrongConfig_GivesItsLine) {
+    const std::vector<Case> cases = read_cases(GetParam());
     EXPECT_GE(cases.size(), 60u);
     for (const Case& wrong : cases) {
         const auto spec = parse_config(wrong.text, "image.cfg", wrong.options);

@@ -57,18 +57,21 @@ TEST(RealmSpec, MinimalConfig_IsAnOrdinaryVmWithDefaults) {
     EXPECT_EQ(spec->source, data("minimal.cfg"));
     EXPECT_EQ(spec->machine.vcpus, 1u);
     EXPECT_EQ(spec->machine.memory, 512u << 20);
+    EXPECT_FALSE(spec->machine.rtc);
+    EXPECT_FALSE(spec->machine.power_key);
+    EXPECT_TRUE(spec->devices.empty());
     EXPECT_EQ(spec->boot.kernel, data("Image"));
     EXPECT_EQ(spec->boot.initrd, std::nullopt);
     EXPECT_EQ(spec->boot.cmdline, "");
     EXPECT_EQ(spec->realm, std::nullopt);
     EXPECT_THAT(spec->host.allow, ElementsAre(HostKind::kLab));
-    EXPECT_EQ(spec->console.mode, ConsoleSpec::Mode::kStdio);
+    EXPECT_EQ(spec->serial.mode, SerialSpec::Mode::kStdio);
 }
 
 TEST(RealmSpec, FullConfig_SetsEveryField) {
     const auto spec = load_config(data("full.cfg"), {});
     ASSERT_TRUE(spec) << error_of(spec);
-    EXPECT_EQ(spec->machine, (MachineSpec{4, 2ULL << 30}));
+    EXPECT_EQ(spec->machine, (MachineSpec{4, 2ULL << 30, true, true}));
     EXPECT_EQ(spec->boot, (BootSpec{data("Image.gz"), "/srv/initrd.img", "console=ttyS0 quiet"}));
     ASSERT_TRUE(spec->realm);
     EXPECT_EQ(spec->realm->ipa_bits, 36u);
@@ -83,7 +86,7 @@ TEST(RealmSpec, FullConfig_SetsEveryField) {
     EXPECT_EQ(to_hex(spec->realm->expect_rim),
               "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
     EXPECT_THAT(spec->host.allow, ElementsAre(HostKind::kLab, HostKind::kCca));
-    EXPECT_EQ(spec->console.mode, ConsoleSpec::Mode::kNone);
+    EXPECT_EQ(spec->serial.mode, SerialSpec::Mode::kNone);
 }
 
 TEST(RealmSpec, RealmTableOrForceRealm_GivesTheFixedDefaults) {
@@ -113,7 +116,7 @@ TEST(RealmSpec, BoundaryValues_AreAccepted) {
           "realm.hash=sha384",       "realm.sve_vl=128",       "realm.sve_vl=2048",
           "realm.pmu_counters=31",   "realm.breakpoints=64",   "realm.watchpoints=2",
           "realm.profile=x",         "realm.personalization=", "host.allow=[\"emulated\"]",
-          "console.mode=none",       "boot.initrd=i",          "boot.cmdline="}) {
+          "serial.mode=none",        "boot.initrd=i",          "boot.cmdline="}) {
         const auto spec = with_overrides({option});
         EXPECT_TRUE(spec) << error_of(spec);
     }

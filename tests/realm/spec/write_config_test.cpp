@@ -7,9 +7,9 @@ namespace {
 
 TEST(WriteConfig, ReadBack_IsTheSame) {
     RealmSpec spec;
-    spec.machine = {17, 768ULL << 20};
+    spec.machine = {17, 768ULL << 20, true, true};
     spec.boot.cmdline = "console=ttyS0 a=\"b c\" back\\slash tab\t \x01 umlaut=\xc3\xa4";
-    spec.console.mode = ConsoleSpec::Mode::kNone;
+    spec.serial.mode = SerialSpec::Mode::kNone;
     spec.realm = RealmParameters{};
     spec.realm->ipa_bits = 34;
     spec.realm->hash = measure::Hash::kSha384;
@@ -23,21 +23,35 @@ TEST(WriteConfig, ReadBack_IsTheSame) {
 
     const auto back = parse_config(write_config(spec, "kernel", "initrd"), "/job/image.cfg", {});
     ASSERT_TRUE(back) << back.error().message();
-    EXPECT_EQ(back->machine.vcpus, spec.machine.vcpus);
-    EXPECT_EQ(back->machine.memory, spec.machine.memory);
-    EXPECT_EQ(back->boot.kernel, "/job/kernel");
-    EXPECT_EQ(back->boot.initrd, "/job/initrd");
-    EXPECT_EQ(back->boot.cmdline, spec.boot.cmdline);
-    EXPECT_EQ(back->console.mode, spec.console.mode);
-    ASSERT_TRUE(back->realm);
-    EXPECT_EQ(back->realm->ipa_bits, spec.realm->ipa_bits);
-    EXPECT_EQ(back->realm->hash, spec.realm->hash);
-    EXPECT_EQ(back->realm->personalization, spec.realm->personalization);
-    EXPECT_EQ(back->realm->sve_vl, spec.realm->sve_vl);
-    EXPECT_EQ(back->realm->pmu_counters, spec.realm->pmu_counters);
-    EXPECT_EQ(back->realm->breakpoints, spec.realm->breakpoints);
-    EXPECT_EQ(back->realm->watchpoints, spec.realm->watchpoints);
-    EXPECT_EQ(back->realm->profile, spec.realm->profile);
+    spec.source = "/job/image.cfg";
+    spec.boot.kernel = "/job/kernel";
+    spec.boot.initrd = "/job/initrd";
+    spec.host.allow = {HostKind::kCca};
+    EXPECT_EQ(*back, spec);
+}
+
+TEST(WriteConfig, DevicesReadBack_AreTheSame) {
+    using Mode = ConsolePort::Mode;
+    RealmSpec spec;
+    spec.devices = {
+        {"log", Transport::kMmio,
+         ConsoleSpec{{{"log", Mode::kFile, "/tmp/a \"b\".log"},
+                      {"main", Mode::kStdio, std::nullopt},
+                      {"console2", Mode::kNone, std::nullopt}}}},
+        {"disk0", Transport::kPci, DiskSpec{"a.img", true, "serial \\ 1", 16}},
+        {"up-link", Transport::kPci,
+         NetSpec{
+             NetSpec::Backend::kTap, "tap0", {}, {}, {0x52, 0x54, 0, 0x12, 0x34, 0xff}, 9000, 8}},
+        {"rng0", Transport::kMmio, RngSpec{}},
+        {"net1", Transport::kPci,
+         NetSpec{NetSpec::Backend::kTap, "", 17, {}, {2, 0, 0, 0, 0, 1}, 0, 1}},
+        {"net2", Transport::kMmio,
+         NetSpec{NetSpec::Backend::kPasst, "", {}, "/run/passt.sock", {2, 0, 0, 0, 0, 2}, 68, 1}},
+        {"disk1", Transport::kMmio, DiskSpec{"/dev/vg/b", false, "", 1}},
+        {"vsock0", Transport::kPci, VsockSpec{0xffff'fffe, "v.sock"}}};
+    const auto back = parse_config(write_config(spec, "k", std::nullopt), "image.cfg", {});
+    ASSERT_TRUE(back) << back.error().message();
+    EXPECT_EQ(back->devices, spec.devices);
 }
 
 TEST(WriteConfig, OrdinaryVm_HasNoRealmTable) {
