@@ -287,7 +287,7 @@ std::vector<Counter> Block::counters() const {
             {"write_requests", write_requests_},
             {"write_bytes", write_bytes_},
             {"flushes", flushes_},
-            {"errors", errors_}};
+            {"failed_requests", errors_}};
 }
 
 }  // namespace rvmm::devices::virtio

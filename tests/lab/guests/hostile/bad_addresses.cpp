@@ -44,9 +44,9 @@ std::uint64_t address_of(Bad kind, std::uint32_t size) {
         case Bad::kLastByte:
             return 0 - std::uint64_t{size};
         case Bad::kTopBit:
-            return (ram_end() - kPage) | std::uint64_t{1} << 63;
+            return spare() | std::uint64_t{1} << 63;
         case Bad::kBitTooMany:
-            return (ram_end() - kPage) | kHighestSharedBit;
+            return spare() | kHighestSharedBit;
         case Bad::kPrivate:
             return private_page();
         case Bad::kPrivateShared:

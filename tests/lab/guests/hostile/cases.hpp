@@ -23,8 +23,11 @@ void block_cases(Bench& bench);
 struct FlightCounts {
     std::uint64_t conversions;
     std::uint64_t resets;
+    std::uint64_t races;
 };
 bool prepare_flight_cases();
 void flight_cases(Bench& bench, const FlightCounts& counts);
+/// What another CPU changes meanwhile; nothing where there is none.
+void race_cases(Bench& bench, std::uint64_t rounds);
 
 }  // namespace guest::hostile

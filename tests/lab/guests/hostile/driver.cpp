@@ -108,6 +108,12 @@ void Driver::ring(unsigned queue) {
     transport_.notify(queue);
 }
 
+bool Driver::needs_reset_now() const {
+    // All ones: nobody answers there.
+    const std::uint8_t status = transport_.status();
+    return (status & kNeedsReset) != 0 && status != 0xff;
+}
+
 bool Driver::needs_reset() const {
     const std::uint64_t deadline = now_ms() + kPatienceMs;
     while (!needs_reset_now()) {

@@ -64,7 +64,7 @@ class Driver {
 
     /// Whether the device says DEVICE_NEEDS_RESET, in time.
     bool needs_reset() const;
-    bool needs_reset_now() const { return (transport_.status() & kNeedsReset) != 0; }
+    bool needs_reset_now() const;
     /// Resets that the device needed.
     std::uint64_t errors() const { return errors_; }
 

@@ -7,7 +7,8 @@
 // "hostile: end". Then it powers off, with requests in flight.
 //
 // Its command line: conversions=N and resets=N, how often memory becomes private, and devices are
-// reset, with requests in flight (12 and 50 if they are not there).
+// reset, with requests in flight; races=N, how often a request is made of what another CPU changes
+// meanwhile (12, 50 and 20 if they are not there); only=N, one device, counted from 0.
 #include "bad_addresses.hpp"
 #include "calls.hpp"
 #include "cases.hpp"
@@ -65,6 +66,7 @@ void torment(std::size_t index, const FlightCounts& counts) {
     if (drivers[index].transport().is_pci()) pci_cases(bench, found);
     request_cases(bench);
     flight_cases(bench, counts);
+    race_cases(bench, counts.races);
     print_line("hostile: ", drivers[index], ": needed ", Decimal{drivers[index].errors()},
                " resets, took ", Decimal{now_ms() - start}, " ms");
 }
@@ -74,12 +76,17 @@ void torment(std::size_t index, const FlightCounts& counts) {
 
 std::uint64_t guest_main() {
     using namespace hostile;
-    FlightCounts counts{.conversions = 12, .resets = 50};
+    FlightCounts counts{.conversions = 12, .resets = 50, .races = 20};
     number_argument("conversions=", counts.conversions);
     number_argument("resets=", counts.resets);
+    number_argument("races=", counts.races);
+    std::uint64_t only = kMaxDevices;
+    number_argument("only=", only);
     print_line("hostile: ", realm().active ? "a realm" : "an ordinary VM");
     if (open_devices()) {
-        for (std::size_t i = 0; i < found.count; ++i) torment(i, counts);
+        for (std::size_t i = 0; i < found.count; ++i) {
+            if (only == kMaxDevices || only == i) torment(i, counts);
+        }
     }
     print_line("hostile: end");
     for (std::size_t i = 0; i < found.count; ++i) drivers[i].submit(good_request(drivers[i]));

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kConfigSpace = 4096;
 constexpr unsigned kBars = 2;  // that a virtio function has here
-constexpr std::uint8_t kWindowBars[] = {0, 1, 2, 5, 6, 255};
+constexpr std::uint8_t kWindowBars[] = {0, 1, 5, 255};
 constexpr std::uint64_t kMarker = 0x5ec2'e700'5ec2'e700;
 
 /// What of a function the cases change.
@@ -110,7 +110,7 @@ void bars(Bench& bench, const Found& found) {
     const auto gone = [&] { return mmio_read32(transport.base()) == 0xffff'ffff; };
     move_bars(bench, "to 0", 0, gone);
     move_bars(bench, "to the end of 4 GiB", 0xffff'0000, gone);
-    const std::uint64_t memory = (ram_end() - (1 << 20)) & ~std::uint64_t{0xffff};
+    const std::uint64_t memory = spare();
     move_bars(bench, "over RAM", static_cast<std::uint32_t>(plain(memory)), [&] {
         fill(memory, kPage, kMarker);
         return gone() && holds(memory, kPage, kMarker);
@@ -148,14 +148,13 @@ void window(Bench& bench) {
     if (transport.pci().window_capability() == 0) return;
     bench.harmless({"the window to BARs", "where there is nothing to see"}, [&] {
         for (const std::uint8_t bar : kWindowBars) {
-            for (const std::uint32_t offset : {0U, 1U, 0x3fffU, 0x4000U, 0x7fff'ffffU, ~0U}) {
-                for (const std::uint32_t size : {0U, 1U, 2U, 3U, 4U, 8U, ~0U}) {
+            for (const std::uint32_t offset : {0U, 1U, 0x3fffU, 0x4000U, ~0U}) {
+                for (const std::uint32_t size : {0U, 1U, 3U, 4U, 8U, ~0U}) {
                     mmio_write8(window + 4, bar);
                     mmio_write32(window + 8, offset);
                     mmio_write32(window + 12, size);
                     mmio_read32(window + 16);
-                    // 0 is the status's offset in no combination, so this resets nothing.
-                    if (offset != 0) mmio_write32(window + 16, 0);
+                    mmio_write32(window + 16, 0);
                 }
             }
         }

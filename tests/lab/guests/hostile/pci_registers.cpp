@@ -50,6 +50,10 @@ std::uint16_t PciRegisters::probe() {
         at = mmio_read8(function_ + at + 1);
     }
     const bool complete = common_ != 0 && notify_ != 0 && isr_ != 0;
+    for (unsigned queue = 0; complete && queue < kBells; ++queue) {
+        select_queue(queue);
+        notify_offsets_[queue] = mmio_read16(common_ + kQueueNotifyOff);
+    }
     return complete ? static_cast<std::uint16_t>(device - kFirstModernDevice) : std::uint16_t{0};
 }
 
@@ -134,8 +138,8 @@ bool PciRegisters::queue_ready() const {
 }
 
 void PciRegisters::notify(std::uint32_t queue) const {
-    select_queue(queue);
-    const std::uint64_t offset = std::uint64_t{mmio_read16(common_ + kQueueNotifyOff)};
+    // Where a queue that is not there would have its bell.
+    const std::uint64_t offset = queue < kBells ? notify_offsets_[queue] : queue % (kPage / 4);
     mmio_write16(notify_ + offset * notify_step_, static_cast<std::uint16_t>(queue));
 }
 

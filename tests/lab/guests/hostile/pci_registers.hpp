@@ -59,6 +59,7 @@ class PciRegisters {
     std::uint16_t set_queue_vector(std::uint16_t vector) const;
 
   private:
+    static constexpr unsigned kBells = 8;
     void take_capability(std::uint64_t at);
     std::uint64_t in_bar(unsigned bar, std::uint32_t offset) const;
 
@@ -72,6 +73,7 @@ class PciRegisters {
     std::uint64_t msix_ = 0;
     std::uint64_t msix_table_ = 0;
     std::uint32_t notify_step_ = 0;
+    std::uint16_t notify_offsets_[kBells] = {};
 };
 
 }  // namespace guest::hostile

@@ -20,12 +20,16 @@ bool overlaps(const Range& range, std::uint64_t first, std::uint64_t last) {
     return range.base < last && first < range.end();
 }
 
-/// As high as possible, but where nothing else is.
+bool is_free(std::uint64_t first, std::uint64_t last) {
+    return !overlaps(image_range(), first, last) && !overlaps(machine().fdt, first, last);
+}
+
+/// As high as possible, but where nothing else is, and not up to the last page.
 bool find_place() {
     const Range& ram = machine().ram[machine().ram_count - 1];
-    for (end = ram.end(); end - ram.base >= kPoolSize; end -= kStep) {
+    for (end = ram.end() - kStep; end - ram.base >= kPoolSize; end -= kStep) {
         base = end - kPoolSize;
-        if (!overlaps(image_range(), base, end) && !overlaps(machine().fdt, base, end)) return true;
+        if (is_free(base, end)) return is_free(ram.end() - kPage, ram.end());
     }
     return false;
 }
@@ -39,13 +43,14 @@ bool convert(std::uint64_t first, std::uint64_t last, Ripas to) {
 bool take_pool() {
     if (!find_place()) return false;
     next = base + 2 * kPage;
-    return convert(base, base + kPage, Ripas::kEmpty) && convert(next, end, Ripas::kEmpty);
+    const std::uint64_t last = plain(ram_end());
+    return convert(base, base + kPage, Ripas::kEmpty) && convert(next, end, Ripas::kEmpty) &&
+           convert(last - kPage, last, Ripas::kEmpty);
 }
 
 std::uint64_t take_pages(std::size_t count) {
     const std::uint64_t first = next;
-    // The last page is nobody's.
-    if (count >= (end - first) / kPage) return 0;
+    if (count > (end - kSpareSize - first) / kPage) return 0;
     next += count * kPage;
     const std::uint64_t address = first | realm().shared_bit;
     fill(address, count * kPage, 0);
@@ -58,6 +63,10 @@ std::uint64_t private_page() {
 
 std::uint64_t ram_end() {
     return machine().ram[machine().ram_count - 1].end() | realm().shared_bit;
+}
+
+std::uint64_t spare() {
+    return (end - kSpareSize) | realm().shared_bit;
 }
 
 bool make_private(std::uint64_t shared_address, std::size_t pages) {

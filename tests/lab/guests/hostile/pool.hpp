@@ -1,5 +1,5 @@
-// The memory that the guest shares with its devices, at the end of RAM, and a page in it that it
-// does not share. In an ordinary VM all of it is just memory.
+// The memory that the guest shares with its devices, a page in it that it does not share, and the
+// last page of RAM. In an ordinary VM all of it is just memory.
 //
 // Addresses of shared memory carry the shared bit: with the MMU off, the guest and its devices use
 // the same.
@@ -20,6 +20,9 @@ std::uint64_t take_pages(std::size_t count);
 std::uint64_t private_page();
 /// Where RAM ends: with the shared bit. The page before that is shared, and nobody's.
 std::uint64_t ram_end();
+/// So many bytes of shared memory that are nobody's.
+inline constexpr std::uint32_t kSpareSize = 2 << 20;
+std::uint64_t spare();
 
 // The conversion of shared pages that take_pages() gave. False if it is refused; a no-op in an
 // ordinary VM.

@@ -53,15 +53,23 @@ std::uint64_t Queue::area(Area area) const {
 }
 
 void Queue::offer(std::uint16_t head) {
-    mmio_write16(area(Area::kDriver) + kEntries + 2U * (index_ % size_), head);
+    put_entry(index_ % size_, head);
     barrier();
     set_index(static_cast<std::uint16_t>(index_ + 1));
 }
 
 void Queue::set_index(std::uint16_t index) {
     index_ = index;
+    publish_index(index);
+}
+
+void Queue::publish_index(std::uint16_t index) const {
     mmio_write16(area(Area::kDriver) + kIndex, index);
     publish();
+}
+
+void Queue::put_entry(unsigned slot, std::uint16_t head) const {
+    mmio_write16(area(Area::kDriver) + kEntries + 2U * slot, head);
 }
 
 void Queue::set_event(std::uint16_t event) {

@@ -61,8 +61,11 @@ class Queue {
     void offer(std::uint16_t head);
     /// The available ring's index, whatever it was.
     void set_index(std::uint16_t index);
+    // Behind this queue's back: it knows nothing of it.
+    void publish_index(std::uint16_t index) const;
+    void put_entry(unsigned slot, std::uint16_t head) const;
     std::uint16_t index() const { return index_; }
-    /// Entry 0 of the available ring, and the event index at its end.
+    /// The event index at the end of the available ring.
     void set_event(std::uint16_t event);
     /// Makes what was written visible to the other side.
     void publish() const;
