@@ -16,6 +16,7 @@
 #include "realm/plan/expected_rim.hpp"
 #include "realm/plan/launch_plan.hpp"
 #include "realm/plan/measured_input.hpp"
+#include "vmm/run/report.hpp"
 #include "vmm/run/run_image.hpp"
 
 namespace rvmm::cli {
@@ -27,6 +28,7 @@ struct RunOptions {
     bool emulate = false;
     std::string host;
     bool json = false;
+    bool stats = false;
     std::string report;
     std::string profiles;
     std::string measurement_log;
@@ -102,7 +104,7 @@ Result<int> run(const RunOptions& options) {
         return *rim;
     };
     if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
-    request.wants_report = options.json || report.has_value();
+    request.wants_report = options.json || options.stats || report.has_value();
     request.profiles = profiles.text;
     request.wishes = {options.emulate, host_kind(options.host)};
     request.console_to_stderr = options.json;
@@ -116,6 +118,8 @@ Result<int> run(const RunOptions& options) {
     RVMM_CHECK(recorded);
     // None was asked for, or the lab's rvmm said why there is none.
     if (outcome.report.empty()) return outcome.exit_code;
+    if (options.stats)
+        for (const std::string& stat : vmm::stats_of(outcome.report)) note("{}", stat);
     const std::string line = outcome.report + "\n";
     if (report) {
         RVMM_CHECK(report->write(line));
@@ -132,7 +136,7 @@ constexpr const char* kRunExamples = R"(Examples:
   rvmm run image.cfg --json 2>console.log     the report on standard output
   rvmm run image.cfg --expect-rim $RIM        refused before the guest starts if it differs
 
-Ctrl-A x ends the guest, Ctrl-A h lists the other keys. Exit codes: docs/exit-codes.md.)";
+Ctrl-A x ends the guest, Ctrl-A p (or SIGPWR) presses its power key, Ctrl-A h lists the other keys. Exit codes: docs/exit-codes.md.)";
 
 }  // namespace
 
@@ -153,6 +157,8 @@ void add_run_command(CLI::App& app, CommandResult& result) {
         ->allow_extra_args(false);
     command->add_flag("--json", options->json,
                       "Print a report on standard output; the console goes to standard error");
+    command->add_flag("--stats", options->stats,
+                      "Say at the end what was counted: exits, memory, each device");
     command->add_option("--report", options->report, "Write the report to this new file");
     command->add_option("--measurement-log", options->measurement_log,
                         "Write what is measured, step by step, to this new file");

@@ -125,6 +125,12 @@ long FakeKvm::vm_ioctl(const Object& object, unsigned long request, std::uintptr
             return vm.set_smccc_filter(*record_at<kvm_device_attr>(argument));
         case KVM_IRQ_LINE:
             return vm.set_line(*record_at<kvm_irq_level>(argument));
+        case KVM_IOEVENTFD:
+            return vm.wiring.set_doorbell(*record_at<kvm_ioeventfd>(argument));
+        case KVM_IRQFD:
+            return vm.wiring.connect(*record_at<kvm_irqfd>(argument), vm.gic.exists());
+        case KVM_SET_GSI_ROUTING:
+            return vm.wiring.set_routes(argument);
         case abi::kEnableCap:
             return vm.enable_cap(*record_at<abi::EnableCap>(argument));
         default:

@@ -86,6 +86,11 @@ Step mmio_write(std::uint64_t address, std::uint32_t value, std::uint32_t length
     return [=](Vcpu& vcpu, kvm_run& run) {
         std::memset(run.mmio.data, 0, sizeof run.mmio.data);
         std::memcpy(run.mmio.data, &value, sizeof value);
+        {
+            const std::lock_guard lock(vcpu.vm->host.mutex);
+            const std::uint64_t plain = address & ~vcpu.vm->shared_bit();
+            if (vcpu.vm->wiring.ring(plain, length, value)) return FakeKvm::kNoExit;
+        }
         return mmio_exit(vcpu, run, address, length, true);
     };
 }

@@ -19,7 +19,11 @@ constexpr std::uint32_t kArchCalls = 0x3fff'0000;  // owner bits: 0 is Arm archi
 }  // namespace
 
 Vm::Vm(Host& given, bool realm_vm, unsigned bits)
-    : host(given), ipa_bits(bits), memory(given, realm_vm, bits), gic(given, realm_vm, bits) {
+    : host(given),
+      ipa_bits(bits),
+      memory(given, realm_vm, bits),
+      gic(given, realm_vm, bits),
+      wiring(given, realm_vm, bits) {
     if (realm_vm) realm.emplace(*this);
 }
 

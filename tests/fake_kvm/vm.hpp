@@ -9,6 +9,7 @@
 #include "fake_kvm/memory.hpp"
 #include "fake_kvm/realm.hpp"
 #include "fake_kvm/vcpu.hpp"
+#include "fake_kvm/wiring.hpp"
 
 namespace rvmm::vmm::fake {
 
@@ -22,6 +23,7 @@ class Vm {
     const unsigned ipa_bits;
     GuestMemory memory;
     Gic gic;
+    Wiring wiring;
     std::optional<Realm> realm;
     std::map<std::uint32_t, Vcpu> vcpus;
     std::vector<std::uint32_t> vcpu_order;  // ids as they were created

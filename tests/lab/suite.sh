@@ -264,8 +264,11 @@ case_doctor() {
         bad doctor 'does not say what is missing for real realms'
 }
 
+# shellcheck source=tests/lab/devices/devices.sh
+[ ! -e devices.sh ] || . ./devices.sh
+
 all="hello measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings signals pipe
-convert_all convert_pages rsi_probe launches not_allowed doctor linux"
+convert_all convert_pages rsi_probe launches not_allowed doctor linux devices_realm devices_vm"
 for case in ${RVMM_LAB_CASES:-$all}; do
     case $case in
         hello_cpus_*) case_hello_cpus "${case#hello_cpus_}" ;;

@@ -287,7 +287,7 @@ std::vector<Counter> Block::counters() const {
             {"write_requests", write_requests_},
             {"write_bytes", write_bytes_},
             {"flushes", flushes_},
-            {"failed_requests", errors_}};
+            {"io_errors", errors_}};
 }
 
 }  // namespace rvmm::devices::virtio

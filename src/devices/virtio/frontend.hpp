@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -152,6 +153,8 @@ class Frontend final : private Session, private ReadyQueue::Owner {
     std::shared_ptr<Device> device_;
     Interrupts& interrupts_;
     std::vector<std::unique_ptr<Bell>> doorbells_;
+
+    std::atomic<unsigned> config_writes_{0};  // that wait for the loop
 
     mutable std::mutex mutex_;
     std::condition_variable reset_done_;

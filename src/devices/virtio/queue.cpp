@@ -162,6 +162,19 @@ Result<std::optional<Chain>> Queue::Batch::next() {
 }
 
 void Queue::Batch::complete(Chain chain, std::uint32_t written) {
+    fill(std::move(chain), written);
+    store_word<std::uint16_t>(device(kRingIndex), queue_.next_used_, std::memory_order_release);
+}
+
+void Queue::Batch::put_back(Chain chain) {
+    Queue& q = queue_;
+    chain.parts_.clear();
+    q.spare_parts_.push_back(std::move(chain.parts_));
+    --q.next_available_;
+    --q.in_flight_;
+}
+
+void Queue::Batch::fill(Chain chain, std::uint32_t written) {
     Queue& q = queue_;
     chain.parts_.clear();  // the leases end before the driver may take the memory back
     q.spare_parts_.push_back(std::move(chain.parts_));
@@ -171,7 +184,6 @@ void Queue::Batch::complete(Chain chain, std::uint32_t written) {
     store_word<std::uint32_t>(entry + 4, written);
     ++q.next_used_;
     --q.in_flight_;
-    store_word<std::uint16_t>(device(kRingIndex), q.next_used_, std::memory_order_release);
 }
 
 bool Queue::Batch::wants_interrupt() {

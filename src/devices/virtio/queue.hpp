@@ -48,6 +48,12 @@ class Queue {
         /// Gives a chain back: its leases end, then the driver sees it as used. `written`: how many
         /// of its writable bytes, from the first on, hold what the device wrote.
         void complete(Chain chain, std::uint32_t written);
+        /// As complete(), but the driver sees it only with the next complete(): a packet over
+        /// several chains.
+        void fill(Chain chain, std::uint32_t written);
+        /// Undoes next(): the chain is there to take again. Of several, the last one first; a chain
+        /// that was taken later must not have been completed.
+        void put_back(Chain chain);
         /// Whether the driver wants an interrupt for what was completed since this was last asked.
         bool wants_interrupt();
         /// Asks the driver not to notify, which it may do all the same.

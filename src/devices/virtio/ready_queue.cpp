@@ -26,6 +26,14 @@ void ReadyQueue::Visit::complete(Chain chain, std::uint32_t written) {
     if (batch_) batch_->complete(std::move(chain), written);
 }
 
+void ReadyQueue::Visit::fill(Chain chain, std::uint32_t written) {
+    if (batch_) batch_->fill(std::move(chain), written);
+}
+
+void ReadyQueue::Visit::put_back(Chain chain) {
+    if (batch_) batch_->put_back(std::move(chain));
+}
+
 void ReadyQueue::Visit::disarm() {
     if (batch_) batch_->disarm();
 }
@@ -41,7 +49,7 @@ void ReadyQueue::serve(const std::function<std::optional<std::uint32_t>(Chain&)>
         visit.disarm();
         while (auto chain = visit.next()) {
             if (const auto written = handle(*chain)) visit.complete(*std::move(chain), *written);
-            if (--left == 0) return owner_.again(index_);
+            if (--left == 0) return again();
         }
     } while (visit.rearm());
 }

@@ -47,6 +47,9 @@ class ReadyQueue {
         /// The next chain, if there is one and the queue is whole.
         std::optional<Chain> next();
         void complete(Chain chain, std::uint32_t written);
+        /// See Queue::Batch.
+        void fill(Chain chain, std::uint32_t written);
+        void put_back(Chain chain);
         /// Asks the driver not to notify, which it may do all the same.
         void disarm();
         /// Asks for a notification of what comes; true if something came meanwhile: look again.
@@ -65,11 +68,15 @@ class ReadyQueue {
     /// nothing. Stops after as many chains as the queue has entries, and asks to be called again.
     void serve(const std::function<std::optional<std::uint32_t>(Chain&)>& handle);
 
+    /// There may be more to take: the device shall be notified again, after others' turn.
+    void again() { owner_.again(index_); }
+
     void complete(Chain chain, std::uint32_t written);
     /// All of them, with one interrupt at most; takes the chains.
     void complete(std::span<Completion> completions);
 
     unsigned index() const { return index_; }
+    std::uint16_t size() const { return queue_.size(); }
     bool broken() const { return queue_.broken(); }
     /// Chains that were taken and not completed. A dropped one counts for good.
     std::uint16_t in_flight() const { return queue_.in_flight(); }

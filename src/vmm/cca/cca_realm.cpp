@@ -49,6 +49,7 @@ void CcaRealm::add_counters(RunCounters& counters) const {
     const GuestMemory::Counters memory = realm_.memory().counters();
     counters.conversions += memory.conversions;
     counters.converted_bytes += memory.converted_bytes;
+    counters.shared_bytes += memory.shared_bytes;
     counters.refused_accesses += memory.refused_accesses;
 }
 

@@ -17,6 +17,10 @@ class CcaRealm final : public GuestKind {
 
     BuiltVm take_vm() { return realm_.take_vm(); }
 
+    devices::SharedMemory& shared_memory() override { return realm_.memory(); }
+    std::uint64_t shared_bit() const override { return realm_.memory().shared_bit(); }
+    void stop_waiting() override { realm_.memory().stop_waiting(); }
+
     /// Host calls. The kernel answers everything else, PSCI too, and completes it with the RMM.
     Result<CallReply> call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) override;
     /// A change of RIPAS that the guest asks for, or a page that is in the other half: both mean

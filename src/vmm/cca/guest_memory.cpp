@@ -236,7 +236,9 @@ Result<devices::Lease> GuestMemory::lease(Ipa ipa, std::uint64_t size, devices::
 
 GuestMemory::Counters GuestMemory::counters() const {
     const std::lock_guard lock(mutex_);
-    return counters_;
+    Counters counters = counters_;
+    counters.shared_bytes = shared_runs_.total();
+    return counters;
 }
 
 }  // namespace rvmm::vmm::cca

@@ -52,10 +52,15 @@ class GuestMemory final : public devices::SharedMemory {
     Result<devices::Lease> lease(Ipa ipa, std::uint64_t size, devices::Access access,
                                  std::string_view holder) override;
 
+    /// The machine stops: a conversion waits no more for leases in flight, and fails instead.
+    void stop_waiting() { leases_.stop_waiting(); }
+    std::uint64_t shared_bit() const { return options_.shared_bit; }
+
     struct Counters {
         std::uint64_t conversions = 0;  // calls of convert() that changed something
         std::uint64_t converted_bytes = 0;
         std::uint64_t refused_accesses = 0;
+        std::uint64_t shared_bytes = 0;  // now
     };
     Counters counters() const;
 

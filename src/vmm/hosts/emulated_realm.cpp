@@ -116,6 +116,7 @@ void EmulatedRealm::add_counters(RunCounters& counters) const {
     const SplitMemory::Counters memory = memory_->counters();
     counters.conversions += memory.conversions;
     counters.converted_bytes += memory.converted_bytes;
+    counters.shared_bytes += memory.shared_bytes;
     counters.refused_accesses += memory.refused_accesses;
 }
 

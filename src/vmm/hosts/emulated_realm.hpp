@@ -26,6 +26,8 @@ class EmulatedRealm final : public LoadedGuest {
     Memory& memory() override { return *memory_; }
     /// KVM does not know the shared bit here, and the guest touches devices with the bit set.
     std::uint64_t alias() const override { return shared_bit(); }
+    std::uint64_t shared_bit() const override { return std::uint64_t{1} << (ipa_bits_ - 1); }
+    void stop_waiting() override { memory_->stop_waiting(); }
     Ipa plain(Ipa touched) const override { return Ipa{touched.value & ~shared_bit()}; }
     std::span<const kvm::SmcccRange> forwarded() const override;
     Result<CallReply> call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) override;
@@ -38,7 +40,6 @@ class EmulatedRealm final : public LoadedGuest {
           memory_(std::move(memory)),
           rmm_(std::move(rmm)),
           host_calls_(memory_->shared(), console) {}
-    std::uint64_t shared_bit() const { return std::uint64_t{1} << (ipa_bits_ - 1); }
     /// The answer of the RMM, whose lock is `lock`. May wait without it.
     Result<realm::SmcOutcome> outcome_of(std::size_t vcpu, rmi::SmcRegisters& registers,
                                          std::unique_lock<std::mutex>& lock,

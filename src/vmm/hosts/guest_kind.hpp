@@ -28,10 +28,19 @@ struct StopCpu {};
 struct GuestReady {};
 using CallReply = std::variant<Answered, StartCpu, StopCpu, GuestReady, RunOutcome>;
 
-/// A guest that runs. Every method is called by vCPU threads.
+/// A guest that runs. Thread-safe.
 class GuestKind {
   public:
     virtual ~GuestKind() = default;
+
+    /// What devices can reach. Lives as long as this object.
+    virtual devices::SharedMemory& shared_memory() = 0;
+    /// The bit that a realm's guest sets in addresses of what it does not trust; 0: there is none.
+    virtual std::uint64_t shared_bit() const { return 0; }
+    /// Bits that KVM must see in the addresses of the board's devices.
+    virtual std::uint64_t alias() const { return 0; }
+    /// The machine stops: no vCPU waits for a device from here on.
+    virtual void stop_waiting() {}
 
     /// The board's address for one that the guest touched.
     virtual Ipa plain(Ipa touched) const { return touched; }
@@ -50,8 +59,7 @@ class LoadedGuest : public GuestKind {
   public:
     virtual unsigned ipa_bits() const = 0;
     virtual Memory& memory() = 0;
-    /// Bits that KVM must see in the addresses of the board's devices.
-    virtual std::uint64_t alias() const { return 0; }
+    devices::SharedMemory& shared_memory() override { return memory().shared(); }
     /// The SMCCC calls that are answered here and not by KVM.
     virtual std::span<const kvm::SmcccRange> forwarded() const = 0;
 };

@@ -119,6 +119,17 @@ constexpr Field kCreateDevice[] = {
     {"type", offsetof(kvm_create_device, type), 4, Form::kName, kDevices},
     {"flags", offsetof(kvm_create_device, flags), 4, Form::kFlags},
     {"fd", offsetof(kvm_create_device, fd), 4, Form::kObject, {}, Way::kOut}};
+constexpr Name kIoEventFdFlags[] = {{KVM_IOEVENTFD_FLAG_DATAMATCH, "DATAMATCH"},
+                                    {KVM_IOEVENTFD_FLAG_DEASSIGN, "DEASSIGN"}};
+constexpr Field kIoEventFd[] = {
+    {"address", offsetof(kvm_ioeventfd, addr), 8},
+    {"length", offsetof(kvm_ioeventfd, len), 4, Form::kDecimal},
+    {"data", offsetof(kvm_ioeventfd, datamatch), 8},
+    {"flags", offsetof(kvm_ioeventfd, flags), 4, Form::kFlags, kIoEventFdFlags}};
+constexpr Field kIrqFd[] = {{"gsi", offsetof(kvm_irqfd, gsi), 4, Form::kDecimal},
+                            {"flags", offsetof(kvm_irqfd, flags), 4}};
+constexpr Field kRouting[] = {{"routes", offsetof(kvm_irq_routing, nr), 4, Form::kDecimal},
+                              {"flags", offsetof(kvm_irq_routing, flags), 4}};
 constexpr Field kIrqLine[] = {{"irq", offsetof(kvm_irq_level, irq), 4},
                               {"level", offsetof(kvm_irq_level, level), 4, Form::kDecimal}};
 constexpr Field kMsi[] = {{"address", offsetof(kvm_msi, address_lo), 8},
@@ -224,6 +235,9 @@ constexpr CallForm kCalls[] = {
     {KVM_HAS_DEVICE_ATTR, "HAS_DEVICE_ATTR", Argument::kRecord, kPlainHead},
     {KVM_IRQ_LINE, "IRQ_LINE", Argument::kRecord, kIrqLine},
     {KVM_SIGNAL_MSI, "SIGNAL_MSI", Argument::kRecord, kMsi},
+    {KVM_IOEVENTFD, "IOEVENTFD", Argument::kRecord, kIoEventFd},
+    {KVM_IRQFD, "IRQFD", Argument::kRecord, kIrqFd},
+    {KVM_SET_GSI_ROUTING, "SET_GSI_ROUTING", Argument::kRecord, kRouting},
     {KVM_ARM_PREFERRED_TARGET, "PREFERRED_TARGET", Argument::kRecord, kPreferredTarget},
     {KVM_ARM_VCPU_INIT, "VCPU_INIT", Argument::kRecord, kInit},
     {KVM_ARM_VCPU_FINALIZE, "VCPU_FINALIZE", Argument::kRecord, kFinalize},

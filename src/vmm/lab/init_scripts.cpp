@@ -40,9 +40,21 @@ if [ -e /usr/lib/rvmm/payload ]; then
   [ -b /dev/vda ] || die "the kernel does not show the disk with the files"
   cd / && cpio -idmu </dev/vda 2>/run/cpio.log || die "cannot unpack the files: $(cat /run/cpio.log)"
 fi
+$b mkdir -p /dev/disk
+for disk in /sys/block/vd*; do
+  serial=$(cat "$disk/serial" 2>/dev/null)
+  [ -z "$serial" ] || ln -s "../${disk##*/}" "/dev/disk/$serial"
+done
 hostname lab
 ip link set lo up
-ip route add default dev lo
+if [ -e /sys/class/net/eth0 ]; then
+  # QEMU's user-mode network: the addresses that it has by default.
+  ip link set eth0 up && ip address add 10.0.2.15/24 dev eth0 &&
+    ip route add default via 10.0.2.2 && echo 'nameserver 10.0.2.3' >/etc/resolv.conf ||
+    die "cannot set up the network"
+else
+  ip route add default dev lo
+fi
 exec /usr/bin/rvmm lab agent
 )sh";
 }

@@ -37,7 +37,10 @@ Console console_for(const LabRequest& request) {
 }
 
 Result<QemuProcess> boot(const LabConfig& config, const LabRequest& request) {
-    RVMM_TRY(const LabImage image, build_lab_image(config, request.files));
+    std::vector<std::string_view> modules;
+    if (!request.disks.empty()) modules.emplace_back("virtio_blk");
+    if (request.network) modules.emplace_back("virtio_net");
+    RVMM_TRY(const LabImage image, build_lab_image(config, request.files, modules));
     RVMM_TRY(const UniqueFd initramfs, make_memory_file("rvmm-lab-initramfs", image.initramfs));
     UniqueFd payload;
     if (!image.payload.empty()) {
@@ -47,6 +50,8 @@ Result<QemuProcess> boot(const LabConfig& config, const LabRequest& request) {
                               {.initramfs = initramfs.get(),
                                .initramfs_size = image.initramfs.size(),
                                .payload = payload.get(),
+                               .disks = request.disks,
+                               .network = request.network,
                                .memory = lab_memory(config.machine, request, image.payload.size()),
                                .cpus = request.cpus.value_or(config.machine.cpus)});
 }

@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "vmm/lab/lab_config.hpp"
 #include "vmm/lab/lab_image.hpp"
+#include "vmm/lab/qemu_arguments.hpp"
 
 namespace rvmm::vmm::lab {
 
@@ -32,6 +33,8 @@ struct LabRequest {
     std::map<std::string, std::string> environment = {};  // added to the lab's own
     std::vector<LabFile> files = {};                      // put in before the command starts
     std::vector<std::string> collect = {};                // absolute paths to bring back afterwards
+    std::vector<LabDisk> disks = {};
+    bool network = false;  // that reaches what this machine reaches, as eth0
     Console console = Console::kPipes;
     std::optional<std::uint64_t> memory = {};  // bytes; else the machine's: see lab_memory()
     std::optional<unsigned> cpus = {};         // 1 to 8; else the machine's

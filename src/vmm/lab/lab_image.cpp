@@ -165,11 +165,13 @@ Result<> add_module(Packer& packer, unsigned position, const fs::path& file) {
 }
 
 /// What the machine needs to speak to us, and to see the disk with the payload.
-Result<> add_modules(Packer& packer, const LabConfig& config) {
+Result<> add_modules(Packer& packer, const LabConfig& config,
+                     const std::vector<std::string_view>& more_modules) {
     if (packer.has_payload()) RVMM_CHECK(packer.add_small("usr/lib/rvmm/payload", {}, 0444));
     if (!config.modules) return {};
     std::vector<std::string_view> wanted = {"virtio_pci", "virtio_console"};
     if (packer.has_payload()) wanted.push_back("virtio_blk");
+    wanted.insert(wanted.end(), more_modules.begin(), more_modules.end());
     std::vector<fs::path> files;
     for (const std::string_view module : wanted) {
         RVMM_TRY(const auto more, files_for_module(*config.modules, module));
@@ -182,12 +184,13 @@ Result<> add_modules(Packer& packer, const LabConfig& config) {
 
 }  // namespace
 
-Result<LabImage> build_lab_image(const LabConfig& config, const std::vector<LabFile>& files) {
+Result<LabImage> build_lab_image(const LabConfig& config, const std::vector<LabFile>& files,
+                                 const std::vector<std::string_view>& modules) {
     Packer packer;
     RVMM_CHECK(add_skeleton(packer, config));
     if (config.root) RVMM_CHECK(add_tree(packer, *config.root));
     for (const LabFile& file : files) RVMM_CHECK(add_lab_file(packer, file));
-    RVMM_CHECK(add_modules(packer, config));
+    RVMM_CHECK(add_modules(packer, config, modules));
     return std::move(packer).finish();
 }
 

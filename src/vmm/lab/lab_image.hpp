@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -31,6 +32,8 @@ inline constexpr std::size_t kSectorSize = 512;
 /// Packs busybox, rvmm, the content of config.root, `files` and the init scripts. The same input
 /// gives the same bytes. Errors: Stage::kImage for a file that cannot go in, Stage::kHostCannot for
 /// what setup should have left in the cache.
-Result<LabImage> build_lab_image(const LabConfig& config, const std::vector<LabFile>& files);
+/// `modules` are loaded besides those that every lab needs.
+Result<LabImage> build_lab_image(const LabConfig& config, const std::vector<LabFile>& files,
+                                 const std::vector<std::string_view>& modules = {});
 
 }  // namespace rvmm::vmm::lab

@@ -58,6 +58,17 @@ void add_firmware(Arguments& arguments, const LabConfig& config, const QemuMachi
     for (const LoaderItem& item : lab.loader) add_loader(arguments, item.file, item.address);
 }
 
+/// The guest finds them by serial number.
+void add_disks(Arguments& arguments, const std::vector<LabDisk>& disks) {
+    for (std::size_t i = 0; i < disks.size(); ++i)
+        add(arguments, {"-drive",
+                        fmt::format("if=none,id=disk{},format=raw,readonly={},file={}", i,
+                                    disks[i].readonly ? "on" : "off", quoted(disks[i].path)),
+                        "-device",
+                        fmt::format("virtio-blk-pci,drive=disk{},serial={}{}", i,
+                                    kLabDisks.substr(kLabDisks.rfind('/') + 1), i)});
+}
+
 }  // namespace
 
 std::vector<std::string> qemu_arguments(const LabConfig& config, const QemuMachine& machine,
@@ -83,6 +94,9 @@ std::vector<std::string> qemu_arguments(const LabConfig& config, const QemuMachi
                         fmt::format("if=none,id=payload,format=raw,readonly=on,file={}",
                                     path_of_inherited(machine.payload)),
                         "-device", "virtio-blk-pci,drive=payload"});
+    add_disks(arguments, machine.disks);
+    if (machine.network)
+        add(arguments, {"-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="});
     arguments.insert(arguments.end(), lab.arguments.begin(), lab.arguments.end());
     return arguments;
 }

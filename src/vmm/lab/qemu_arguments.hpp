@@ -2,19 +2,30 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vmm/lab/lab_config.hpp"
 
 namespace rvmm::vmm::lab {
 
+/// A raw image or block device of this machine's, which the lab has at kLabDisks and its number.
+struct LabDisk {
+    std::filesystem::path path;
+    bool readonly = false;
+};
+inline constexpr std::string_view kLabDisks = "/dev/disk/rvmm-disk";  // and the number, from 0
+
 /// What one start adds to the lab's config.
 struct QemuMachine {
     int initramfs = -1;                // memory files; not owned
     std::uint64_t initramfs_size = 0;  // bytes
     int payload = -1;                  // -1: there is none
-    std::uint64_t memory = 0;          // bytes, a multiple of 1 MiB
+    std::vector<LabDisk> disks = {};
+    bool network = false;
+    std::uint64_t memory = 0;  // bytes, a multiple of 1 MiB
     unsigned cpus = 2;
 };
 

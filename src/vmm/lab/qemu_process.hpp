@@ -3,11 +3,10 @@
 
 #include <utility>
 
-#include <sys/types.h>
-
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "vmm/lab/qemu_arguments.hpp"
+#include "vmm/process/child_process.hpp"
 
 namespace rvmm::vmm::lab {
 
@@ -22,26 +21,21 @@ struct QemuStreams {
 
 class QemuProcess {
   public:
-    /// Starts QEMU in a process group of its own, so that a terminal's Ctrl-C does not reach it.
-    /// The kernel kills it when the thread that called this ends, whatever ends it: call it on a
-    /// thread that lives as long as the lab (the main thread). Errors: Stage::kLaunch.
+    /// Starts QEMU as ChildProcess does: on a thread that lives as long as the lab (the main
+    /// thread). Errors: Stage::kLaunch.
     static Result<QemuProcess> start(const LabConfig& config, const QemuMachine& machine);
-
-    QemuProcess(QemuProcess&& other) noexcept
-        : pid_(std::exchange(other.pid_, -1)), streams_(std::move(other.streams_)) {}
-    QemuProcess& operator=(QemuProcess&& other) = delete;
-    ~QemuProcess() { kill(); }
 
     /// To be moved out by who reads them.
     QemuStreams& streams() { return streams_; }
     /// Ends and reaps it; does nothing the second time.
-    void kill();
+    void kill() { child_.kill(); }
 
   private:
-    QemuProcess(pid_t pid, QemuStreams streams) : pid_(pid), streams_(std::move(streams)) {}
+    QemuProcess(ChildProcess child, QemuStreams streams)
+        : streams_(std::move(streams)), child_(std::move(child)) {}
 
-    pid_t pid_ = -1;
     QemuStreams streams_;
+    ChildProcess child_;  // ends before its streams do
 };
 
 }  // namespace rvmm::vmm::lab

@@ -82,6 +82,7 @@ Session::Session(QemuProcess& qemu, const RunMessage& run, bool escapes,
       grace_timer_(io_),
       outbox_(control_) {
     signals_.add(SIGQUIT);
+    signals_.add(SIGPWR);
     if (run.terminal) signals_.add(SIGWINCH);
     if (escapes) escapes_.emplace();
 }
@@ -128,6 +129,7 @@ asio::awaitable<void> Session::copy_stdin() {
                                    redirect_error(use_awaitable, error));
         if (error) co_return;
         stdin_bytes_ += typed.size();
+        if (filtered.power) press_power_key();
         if (filtered.quit) quit();
     }
     stdin_ended_ = true;
@@ -167,7 +169,9 @@ asio::awaitable<void> Session::watch_signals() {
         asio::error_code error;
         const int number = co_await signals_.async_wait(redirect_error(use_awaitable, error));
         if (error) co_return;
-        if (number != SIGWINCH)
+        if (number == SIGPWR)
+            press_power_key();
+        else if (number != SIGWINCH)
             ask_to_end(number);
         else if (answered_)
             send(ResizeMessage{our_window_size()});
@@ -197,6 +201,11 @@ void Session::ask_to_end(int number) {
     end_signal_ = number;
     send(SignalMessage{number});
     asio::co_spawn(io_, limit_grace(number), asio::detached);
+}
+
+void Session::press_power_key() {
+    // For a guest's VMM; it would end a shell.
+    if (answered_ && !run_.terminal) send(SignalMessage{SIGPWR});
 }
 
 void Session::quit() {

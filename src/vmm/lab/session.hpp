@@ -76,6 +76,7 @@ class Session {
     /// Asks the command to end by `number`; see run_in_lab().
     void ask_to_end(int number);
     /// What Ctrl-A x does.
+    void press_power_key();
     void quit();
     void finish(Result<LabOutcome> outcome);
     void finish_if_complete();

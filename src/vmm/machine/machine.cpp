@@ -36,43 +36,20 @@ Machine::~Machine() {
     stop_vcpus();
 }
 
-Result<std::unique_ptr<Machine>> Machine::create(const realm::Board& board, BuiltVm built,
+Result<std::unique_ptr<Machine>> Machine::create(const realm::LaunchPlan& plan, BuiltVm built,
                                                  GuestKind& guest, asio::io_context& loop,
                                                  ConsoleOutput& console) {
     std::unique_ptr<Machine> machine(new Machine(std::move(built), guest, loop, console));
-    RVMM_CHECK(machine->create_devices(board));
+    Machine& self = *machine;
+    RVMM_TRY(self.devices_,
+             DeviceSet::create(plan, {.vm = *self.vm_,
+                                      .guest = guest,
+                                      .loop = loop,
+                                      .console = console,
+                                      .failed = [&self](Error error) {
+                                          self.end_from_vcpu(std::unexpected(std::move(error)));
+                                      }}));
     return machine;
-}
-
-Result<> Machine::create_devices(const realm::Board& board) {
-    for (const realm::DeviceBoard& device : board.devices) RVMM_CHECK(create_device(device));
-    return {};
-}
-
-Result<> Machine::create_device(const realm::DeviceBoard& device) {
-    switch (device.kind) {
-        case realm::DeviceBoard::Kind::kUart16550:
-            serial_ = std::make_shared<devices::Serial16550>(
-                console_, [this, spi = device.spi](bool level) {
-                    if (auto set = vm_->set_spi(spi, level); !set)
-                        end_from_vcpu(std::unexpected(std::move(set).error()));
-                });
-            console_.set_drained([this] { serial_->output_drained(); });
-            return bus_.add(device.registers, serial_);
-        case realm::DeviceBoard::Kind::kPl031:
-        case realm::DeviceBoard::Kind::kPl061PowerKey:
-            break;
-    }
-    return fail(Stage::kInternal, "the board has a device of an unknown kind: {}", device.name);
-}
-
-std::size_t Machine::type(ByteSpan bytes) {
-    return serial_ ? serial_->input(bytes) : bytes.size();
-}
-
-void Machine::set_input_wanted(std::function<void()> wanted) {
-    if (!serial_) return;
-    serial_->set_input_wanted([this, wanted = std::move(wanted)] { asio::post(loop_, wanted); });
 }
 
 Result<RunReport> Machine::run() {
@@ -81,12 +58,17 @@ Result<RunReport> Machine::run() {
     signals.async_wait([this](const asio::error_code& error, int number) {
         if (!error) end({RunOutcome::Kind::kKilled, number, {}});
     });
+    asio::signal_set power(loop_, SIGPWR);
+    wait_for_power_key(power);
     const auto work = asio::make_work_guard(loop_);
     started_ = std::chrono::steady_clock::now();
     // vCPU 0 last: it may start any other, whose thread must be there to be told.
     for (const auto& thread : std::views::reverse(threads_)) thread->start();
     while (!ended_) loop_.run_one();
+    guest_.stop_waiting();
+    devices_->begin_close();
     stop_vcpus();
+    devices_->finish_close();
     const auto finished = std::chrono::steady_clock::now();
     console_.finish();
     if (!*ended_) return std::unexpected(std::move(*ended_).error());
@@ -99,10 +81,24 @@ Result<RunReport> Machine::run() {
     report.counters.other_exits = counters_.other;
     report.counters.unclaimed_mmio = counters_.unclaimed;
     guest_.add_counters(report.counters);
+    report.devices = devices_->reports();
     report.launch_ms = milliseconds(started_ - begin);
     if (ready_) report.ready_ms = milliseconds(*ready_ - begin);
     report.total_ms = milliseconds(finished - begin);
     return report;
+}
+
+void Machine::wait_for_power_key(asio::signal_set& signals) {
+    signals.async_wait([this, &signals](const asio::error_code& error, int) {
+        if (error) return;
+        press_power_key();
+        wait_for_power_key(signals);
+    });
+}
+
+void Machine::press_power_key() {
+    if (!devices_->press_power_key())
+        warn("the guest has no power key: machine.power_key = true gives it one");
 }
 
 void Machine::end(RunOutcome outcome) {
@@ -178,7 +174,8 @@ bool Machine::serve_mmio(kvm::Vcpu& vcpu, const kvm::MmioExit& exit) {
     const Ipa address = guest_.plain(exit.address);
     std::array<std::byte, 8> data = exit.data;
     const std::span span(data.data(), exit.length);
-    const bool claimed = exit.is_write ? bus_.write(address, span) : bus_.read(address, span);
+    const bool claimed =
+        exit.is_write ? devices_->bus().write(address, span) : devices_->bus().read(address, span);
     if (!claimed) ++counters_.unclaimed;
     if (!exit.is_write) vcpu.finish_mmio_read(data, exit.length);
     return true;

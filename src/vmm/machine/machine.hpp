@@ -10,13 +10,12 @@
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 
-#include "devices/device.hpp"
-#include "devices/serial16550.hpp"
 #include "realm/plan/launch_plan.hpp"
 #include "vmm/console/console.hpp"
 #include "vmm/hosts/guest_kind.hpp"
 #include "vmm/kvm/vm.hpp"
 #include "vmm/machine/built_vm.hpp"
+#include "vmm/machine/device_set.hpp"
 #include "vmm/machine/outcome.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
 
@@ -26,28 +25,28 @@ class Machine {
   public:
     /// Makes the board's devices and a thread for each vCPU; nothing runs yet. `guest`, `loop` and
     /// `console` outlive the machine.
-    static Result<std::unique_ptr<Machine>> create(const realm::Board& board, BuiltVm built,
+    static Result<std::unique_ptr<Machine>> create(const realm::LaunchPlan& plan, BuiltVm built,
                                                    GuestKind& guest, asio::io_context& loop,
                                                    ConsoleOutput& console);
     ~Machine();
 
-    /// Bytes that a person typed; returns how many the guest's UART took. From the loop.
-    std::size_t type(ByteSpan bytes);
-    /// Called from the loop when type() would take bytes again.
-    void set_input_wanted(std::function<void()> wanted);
+    /// From the loop.
+    DeviceSet& devices() { return *devices_; }
 
     /// Starts the vCPUs and runs the loop until the guest or a signal ends it. Once.
     Result<RunReport> run();
     /// Ends the run with this outcome, if nothing has ended it yet. From the loop.
     void end(RunOutcome outcome);
 
+    /// Asks the guest to power itself off (SIGPWR does the same). From the loop.
+    void press_power_key();
+
     /// vCPU 0's registers, before run().
     kvm::Vcpu& first_vcpu() { return threads_.front()->vcpu(); }
 
   private:
     Machine(BuiltVm built, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console);
-    Result<> create_devices(const realm::Board& board);
-    Result<> create_device(const realm::DeviceBoard& device);
+    void wait_for_power_key(asio::signal_set& signals);
     void start_cpu(const StartCpu& request);
     bool serve(kvm::Vcpu& vcpu, const kvm::Exit& exit);
     bool serve_mmio(kvm::Vcpu& vcpu, const kvm::MmioExit& exit);
@@ -65,8 +64,7 @@ class Machine {
     GuestKind& guest_;
     asio::io_context& loop_;
     ConsoleOutput& console_;
-    devices::Bus bus_;
-    std::shared_ptr<devices::Serial16550> serial_;
+    std::unique_ptr<DeviceSet> devices_;
     std::optional<Result<RunOutcome>> ended_;
     std::chrono::steady_clock::time_point started_;
     std::optional<std::chrono::steady_clock::time_point> ready_;

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/exit_code.hpp"
 
@@ -35,13 +37,22 @@ struct RunCounters {
     std::uint64_t unclaimed_mmio = 0;
     std::uint64_t conversions = 0;
     std::uint64_t converted_bytes = 0;
+    std::uint64_t shared_bytes = 0;  // at the end of the run
     std::uint64_t refused_accesses = 0;
+};
+
+/// What was counted about one device.
+struct DeviceReport {
+    std::string name;
+    std::vector<std::pair<std::string, std::uint64_t>> counters;  // in the order to show them
+    std::string last_error;  // of the guest's driver; empty: it made none
 };
 
 /// Everything that is known after a run. Times are milliseconds since the run began.
 struct RunReport {
     RunOutcome outcome;
     RunCounters counters;
+    std::vector<DeviceReport> devices;
     double launch_ms = 0;            // until the first vCPU entered
     std::optional<double> ready_ms;  // host call READY
     double total_ms = 0;

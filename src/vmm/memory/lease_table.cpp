@@ -38,8 +38,8 @@ Result<LeaseTable::Exclusion> LeaseTable::exclude(IpaRange range) {
     std::unique_lock lock(mutex_);
     const std::uint64_t id = next_exclusion_++;
     excluded_.push_back({id, range});
-    if (returned_.wait_until(lock, deadline, [&] { return lease_on(range) == nullptr; }))
-        return Exclusion(*this, id);
+    returned_.wait_until(lock, deadline, [&] { return stopped_ || lease_on(range) == nullptr; });
+    if (lease_on(range) == nullptr) return Exclusion(*this, id);
     remove_exclusion(id);
     const Entry& entry = *lease_on(range);
     return fail(Stage::kLaunch,
@@ -48,6 +48,12 @@ Result<LeaseTable::Exclusion> LeaseTable::exclude(IpaRange range) {
                 range.base().value, entry.holder,
                 entry.access == Access::kRead ? "reads" : "writes", entry.range.size(),
                 entry.range.base().value, patience_.count());
+}
+
+void LeaseTable::stop_waiting() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    returned_.notify_all();
 }
 
 void LeaseTable::admit(std::uint64_t exclusion) {

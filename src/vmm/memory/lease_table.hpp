@@ -62,6 +62,9 @@ class LeaseTable final : private devices::Lease::Giver {
     /// its holder, and leases on the range can be had again.
     Result<Exclusion> exclude(IpaRange range);
 
+    /// The machine stops: nobody waits for a lease from here on. What waits fails at once.
+    void stop_waiting();
+
     /// Leases in flight.
     std::size_t lease_count() const;
 
@@ -90,6 +93,7 @@ class LeaseTable final : private devices::Lease::Giver {
     std::vector<std::size_t> spare_;  // tickets that are free
     std::vector<Excluded> excluded_;
     std::uint64_t next_exclusion_ = 0;
+    bool stopped_ = false;
 };
 
 }  // namespace rvmm::vmm

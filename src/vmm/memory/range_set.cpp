@@ -62,4 +62,10 @@ std::vector<RangeSet::Run> RangeSet::parts_out(Run run) const {
     return parts;
 }
 
+std::uint64_t RangeSet::total() const {
+    std::uint64_t sum = 0;
+    for (const auto& [begin, end] : runs_) sum += end - begin;
+    return sum;
+}
+
 }  // namespace rvmm::vmm

@@ -26,6 +26,8 @@ class RangeSet {
     std::vector<Run> parts_out(Run run) const;
     /// The run of the set that holds `at`.
     std::optional<Run> run_at(std::uint64_t at) const;
+    /// The sum of all runs.
+    std::uint64_t total() const;
     std::size_t run_count() const { return runs_.size(); }
 
   private:

@@ -217,6 +217,7 @@ Result<> SplitMemory::scrub(int file, Run run) {
 SplitMemory::Counters SplitMemory::counters() const {
     const std::lock_guard lock(mutex_);
     Counters counters = counters_;
+    counters.shared_bytes = empty_.total();
     counters.mapped_runs = shown_.run_count();
     return counters;
 }

@@ -70,10 +70,14 @@ class SplitMemory final : public Memory {
     /// holds locks in convert() that are better not held while waiting; convert() waits no more.
     Result<LeaseTable::Exclusion> exclude(IpaRange range) { return leases_.exclude(range); }
 
+    /// The machine stops: a conversion waits no more for leases in flight, and fails instead.
+    void stop_waiting() { leases_.stop_waiting(); }
+
     struct Counters {
         std::uint64_t conversions = 0;  // calls of convert() that changed something
         std::uint64_t converted_bytes = 0;
         std::uint64_t refused_accesses = 0;  // to memory of the other half
+        std::uint64_t shared_bytes = 0;      // now
         std::size_t mapped_runs = 0;
     };
     Counters counters() const;

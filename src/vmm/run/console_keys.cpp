@@ -16,6 +16,7 @@ std::size_t ConsoleKeys::pass(ByteSpan bytes, const Take& take) {
         // A terminal that is gone ends the run by its own signal.
         static_cast<void>(
             write_all(Stage::kInternal, STDERR_FILENO, as_bytes(EscapeFilter::help()), "help"));
+    if (result.power) power_();
     if (result.quit) quit_();
     hand_on(take);
     return bytes.size();

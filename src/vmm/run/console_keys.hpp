@@ -13,9 +13,10 @@ class ConsoleKeys {
     /// Takes bytes for the guest and returns how many it took.
     using Take = std::function<std::size_t(ByteSpan)>;
 
-    /// Without a terminal every byte is the guest's. `quit` is what Ctrl-A x does.
-    ConsoleKeys(bool on_terminal, std::function<void()> quit)
-        : on_terminal_(on_terminal), quit_(std::move(quit)) {}
+    /// Without a terminal every byte is the guest's. `quit` is what Ctrl-A x does, `power` what
+    /// Ctrl-A p does.
+    ConsoleKeys(bool on_terminal, std::function<void()> quit, std::function<void()> power)
+        : on_terminal_(on_terminal), quit_(std::move(quit)), power_(std::move(power)) {}
 
     /// Filters `bytes` and hands them on; returns how many of them are done with. Bytes that the
     /// guest does not take yet are kept here, and nothing new is taken until they are gone.
@@ -27,6 +28,7 @@ class ConsoleKeys {
 
     bool on_terminal_;
     std::function<void()> quit_;
+    std::function<void()> power_;
     EscapeFilter filter_;
     Bytes kept_;
 };

@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "base/file.hpp"
 #include "base/log.hpp"
 #include "realm/spec/write_config.hpp"
 #include "vmm/lab/lab.hpp"
+#include "vmm/run/lab_devices.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -24,7 +26,8 @@ std::shared_ptr<const Bytes> shared_bytes(ByteSpan bytes) {
 }
 
 /// The images as the plan holds them: what was read is what travels.
-void add_images(const realm::LaunchPlan& plan, lab::LabRequest& request) {
+void add_images(const realm::LaunchPlan& plan, const realm::RealmSpec& spec,
+                lab::LabRequest& request) {
     std::optional<std::string> initrd;
     for (const realm::Blob& blob : plan.layout().blobs) {
         if (blob.kind == realm::Blob::Kind::kFdt) continue;
@@ -33,7 +36,7 @@ void add_images(const realm::LaunchPlan& plan, lab::LabRequest& request) {
         request.files.push_back(
             {kernel ? "/job/kernel" : "/job/initrd", shared_bytes(blob.contents.source())});
     }
-    const std::string config = realm::write_config(plan.spec(), "kernel", initrd);
+    const std::string config = realm::write_config(spec, "kernel", initrd);
     request.files.push_back({kConfig, shared_bytes(as_bytes(config))});
 }
 
@@ -70,10 +73,14 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     RVMM_TRY(const auto config, lab::LabConfig::find(request.lab));
     lab::LabRequest lab_request;
     lab_request.argv = command(plan, request);
-    add_images(plan, lab_request);
+    RVMM_TRY(auto devices, devices_in_lab(plan.spec()));
+    add_images(plan, devices.spec, lab_request);
+    lab_request.disks = std::move(devices.disks);
+    lab_request.network = devices.network;
     if (!request.profiles.empty())
         lab_request.files.push_back({kProfiles, shared_bytes(as_bytes(request.profiles))});
     lab_request.collect = {kReport};
+    for (const auto& [inside, file] : devices.files) lab_request.collect.push_back(inside);
     lab_request.console =
         realm::uses_stdio(plan.spec()) ? lab::Console::kSerial : lab::Console::kPipes;
     // The guest's memory, twice where it shares all of it, and what the lab itself needs.
@@ -86,6 +93,9 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
     RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
     result.exit_code = outcome.exit_code;
+    for (const auto& [inside, file] : devices.files)
+        if (const auto found = outcome.collected.find(inside); found != outcome.collected.end())
+            RVMM_CHECK(write_all(Stage::kLaunch, file.get(), found->second, inside));
     RVMM_TRY(result.report, finish_report(outcome, plan, to_hex(rim)));
     return result;
 }

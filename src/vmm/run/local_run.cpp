@@ -52,22 +52,24 @@ Result<> check_size(const realm::LaunchPlan& plan, const kvm::System& system) {
 }
 
 int console_descriptor(const realm::LaunchPlan& plan, const RunRequest& request) {
-    if (plan.spec().serial.mode == realm::SerialSpec::Mode::kNone) return -1;
+    if (!realm::uses_stdio(plan.spec())) return -1;
     return request.console_to_stderr ? STDERR_FILENO : STDOUT_FILENO;
 }
 
 Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
                               asio::io_context& loop) {
-    if (plan.spec().serial.mode == realm::SerialSpec::Mode::kNone) return machine.run();
+    if (!realm::uses_stdio(plan.spec())) return machine.run();
     RVMM_TRY(const auto terminal, Terminal::make_raw(STDIN_FILENO, Terminal::Output::kProcessed));
-    ConsoleKeys keys(terminal.active(),
-                     [&] { machine.end({RunOutcome::Kind::kKilled, kExitByKeys, {}}); });
+    Consoles& consoles = machine.devices().consoles();
+    ConsoleKeys keys(
+        terminal.active(), [&] { machine.end({RunOutcome::Kind::kKilled, kExitByKeys, {}}); },
+        [&] { machine.press_power_key(); });
     ConsoleInput input(loop, STDIN_FILENO, [&](ByteSpan bytes) {
-        return keys.pass(bytes, [&](ByteSpan typed) { return machine.type(typed); });
+        return keys.pass(bytes, [&](ByteSpan typed) { return consoles.type(typed); });
     });
-    machine.set_input_wanted([&] { input.resume(); });
+    consoles.set_input_wanted([&] { input.resume(); });
     auto report = machine.run();
-    machine.set_input_wanted({});
+    consoles.set_input_wanted({});
     return report;
 }
 
@@ -121,7 +123,7 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     result.host = host.kind;
     RVMM_TRY(auto built, build(plan, request, host, system, console));
     RVMM_TRY(const auto machine,
-             Machine::create(plan.board(), std::move(built.vm), *built.guest, loop, console));
+             Machine::create(plan, std::move(built.vm), *built.guest, loop, console));
     RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));
     if (!report.outcome.detail.empty()) warn("the guest cannot go on: {}", report.outcome.detail);
     result.exit_code = report.outcome.exit_code();

@@ -1,10 +1,27 @@
 #include "vmm/run/report.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
 
 namespace rvmm::vmm {
+namespace {
+
+/// "exits: mmio 12, calls 3"; a name is not repeated.
+std::string stats_line(const std::string& title, const nlohmann::ordered_json& counters) {
+    std::string line;
+    for (const auto& [name, value] : counters.items()) {
+        if (name == "name") continue;
+        line += fmt::format("{} {} {}", line.empty() ? "" : ",", name,
+                            value.is_string() ? value.get<std::string>() : value.dump());
+    }
+    std::ranges::replace(line, '_', ' ');
+    return title + ":" + line;
+}
+
+}  // namespace
 
 std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const std::string& rim,
                         const RunReport& report) {
@@ -32,8 +49,27 @@ std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const 
                      {"unclaimed_mmio", counters.unclaimed_mmio}};
     json["memory"] = {{"conversions", counters.conversions},
                       {"converted_bytes", counters.converted_bytes},
+                      {"shared_bytes", counters.shared_bytes},
                       {"refused_accesses", counters.refused_accesses}};
+    for (const DeviceReport& device : report.devices) {
+        nlohmann::ordered_json entry = {{"name", device.name}};
+        for (const auto& [name, value] : device.counters) entry[name] = value;
+        if (!device.last_error.empty()) entry["last_error"] = device.last_error;
+        json["devices"].push_back(std::move(entry));
+    }
     return json.dump();
+}
+
+std::vector<std::string> stats_of(const std::string& report) {
+    std::vector<std::string> lines;
+    const auto json = nlohmann::ordered_json::parse(report, nullptr, false);
+    if (!json.is_object()) return lines;
+    for (const char* part : {"milliseconds", "exits", "memory"})
+        if (json.contains(part)) lines.push_back(stats_line(part, json[part]));
+    if (json.contains("devices"))
+        for (const auto& device : json["devices"])
+            lines.push_back(stats_line(device.value("name", ""), device));
+    return lines;
 }
 
 }  // namespace rvmm::vmm

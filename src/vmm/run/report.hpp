@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "realm/plan/launch_plan.hpp"
 #include "vmm/hosts/host_facts.hpp"
@@ -17,5 +18,8 @@ struct RanOn {
 /// One line, keys in a fixed order. `rim` is hex, empty for an ordinary VM.
 std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const std::string& rim,
                         const RunReport& report);
+
+/// The counters of such a report for a person, a line each; nothing if it is none.
+std::vector<std::string> stats_of(const std::string& report);
 
 }  // namespace rvmm::vmm

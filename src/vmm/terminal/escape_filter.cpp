@@ -20,6 +20,9 @@ EscapeFilter::Result EscapeFilter::feed(ByteSpan bytes) {
             case 'x':
                 result.quit = true;
                 return result;
+            case 'p':
+                result.power = true;
+                break;
             case 'h':
                 result.help = true;
                 break;
@@ -36,7 +39,8 @@ EscapeFilter::Result EscapeFilter::feed(ByteSpan bytes) {
 }
 
 std::string_view EscapeFilter::help() {
-    return "\r\nCtrl-A x  end the run\r\nCtrl-A a  send Ctrl-A\r\nCtrl-A h  this help\r\n";
+    return "\r\nCtrl-A x  end the run\r\nCtrl-A p  press the guest's power key\r\nCtrl-A a  send "
+           "Ctrl-A\r\nCtrl-A h  this help\r\n";
 }
 
 }  // namespace rvmm::vmm

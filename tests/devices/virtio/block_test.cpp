@@ -288,7 +288,7 @@ TEST_F(VirtioBlock, BadRequests_AreAnsweredWithAnError) {
     EXPECT_EQ(finish(), blk::kIoError);
     EXPECT_FALSE(bench.needs_reset());
     EXPECT_EQ(disk->image, before);
-    EXPECT_EQ(counter("failed_requests"), std::size(cases) + 2);
+    EXPECT_EQ(counter("io_errors"), std::size(cases) + 2);
 }
 
 TEST_F(VirtioBlock, RequestThatCannotBeAnswered_FailsTheDevice) {
@@ -328,7 +328,7 @@ TEST_F(VirtioBlock, IoErrors_ReachTheGuest) {
         driver.offer(0, 0, type, 0, type == blk::kTypeFlush ? 0 : 512);
         EXPECT_EQ(finish(), blk::kIoError);
     }
-    EXPECT_EQ(counter("failed_requests"), 3u);
+    EXPECT_EQ(counter("io_errors"), 3u);
     EXPECT_EQ(counter("read_requests") + counter("write_requests") + counter("flushes"), 0u);
     disk->instead = nullptr;
     driver.offer(0, 0, blk::kTypeIn, 0, 512);

@@ -175,6 +175,16 @@ TEST_F(VirtioFrontend, ConfigChange_IsToldAndCounted) {
     EXPECT_EQ(device->written, (std::vector<std::pair<std::uint64_t, std::size_t>>{{2, 4}}));
 }
 
+TEST_F(VirtioFrontend, FloodOfConfigWrites_IsBounded) {
+    bench.start();
+    for (int i = 0; i < 1000; ++i) f().write_config(0, Bytes(1));
+    bench.settle();
+    EXPECT_EQ(device->written.size(), 64u);
+    f().write_config(0, Bytes(1));
+    bench.settle();
+    EXPECT_EQ(device->written.size(), 65u);
+}
+
 TEST_F(VirtioFrontend, BusyDriver_LetsOthersHaveTheirTurn) {
     bench.start();
     // A driver that makes two chains available for each that is used would never let serve() end.

@@ -227,6 +227,39 @@ struct Broken {
     const char* says;
 };
 
+TEST_F(VirtQueue, PutBack_LeavesTheChainsToBeTakenAgain) {
+    Queue queue = queue_of(driver);
+    driver.offer(0, {{kData, 1}});
+    driver.offer(1, {{kData, 2}});
+    driver.offer(2, {{kData, 3}});
+    auto batch = *queue.begin();
+    Chain first = next(batch);
+    Chain second = next(batch);
+    Chain third = next(batch);
+    batch.complete(std::move(first), 0);
+    batch.put_back(std::move(third));
+    batch.put_back(std::move(second));
+    EXPECT_EQ(queue.in_flight(), 0);
+    EXPECT_TRUE(batch.rearm()) << "there is something to take";
+    EXPECT_EQ(next(batch).readable_size(), 2u);
+    EXPECT_EQ(next(batch).readable_size(), 3u);
+    EXPECT_FALSE(*batch.next());
+    EXPECT_FALSE(queue.broken());
+}
+
+TEST_F(VirtQueue, Fill_IsSeenWithTheNextCompletion) {
+    Queue queue = queue_of(driver);
+    driver.offer(0, {{kData, 10, kPartWrite}});
+    driver.offer(1, {{kData, 10, kPartWrite}});
+    auto batch = *queue.begin();
+    Chain first = next(batch);
+    Chain second = next(batch);
+    batch.fill(std::move(first), 10);
+    EXPECT_TRUE(driver.used().empty());
+    batch.complete(std::move(second), 4);
+    EXPECT_EQ(driver.used(), (std::vector<DriverQueue::Used>{{0, 10}, {1, 4}}));
+}
+
 TEST_F(VirtQueue, WhatADriverMustNotDo_BreaksTheQueue) {
     using D = DriverQueue;
     using M = TestMemory;

@@ -31,13 +31,12 @@ TEST(WriteConfig, ReadBack_IsTheSame) {
 }
 
 TEST(WriteConfig, DevicesReadBack_AreTheSame) {
-    using Mode = ConsolePort::Mode;
     RealmSpec spec;
     spec.devices = {
         {"log", Transport::kMmio,
-         ConsoleSpec{{{"log", Mode::kFile, "/tmp/a \"b\".log"},
-                      {"main", Mode::kStdio, std::nullopt},
-                      {"console2", Mode::kNone, std::nullopt}}}},
+         ConsoleSpec{{{"log", ConsolePort::Mode::kFile, "/tmp/a \"b\".log"},
+                      {"main", ConsolePort::Mode::kStdio, std::nullopt},
+                      {"console2", ConsolePort::Mode::kNone, std::nullopt}}}},
         {"disk0", Transport::kPci, DiskSpec{"a.img", true, "serial \\ 1", 16}},
         {"up-link", Transport::kPci,
          NetSpec{

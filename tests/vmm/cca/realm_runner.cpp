@@ -25,8 +25,7 @@ Result<RunReport> run_on(const realm::LaunchPlan& plan, kvm::Driver& driver, int
     RVMM_TRY(auto populated, PopulatedRealm::create(plan, std::move(vm)));
     RVMM_TRY(auto running, std::move(populated).activate());
     CcaRealm realm(std::move(running), plan.board().cpus.size(), console);
-    RVMM_TRY(const auto machine,
-             Machine::create(plan.board(), realm.take_vm(), realm, loop, console));
+    RVMM_TRY(const auto machine, Machine::create(plan, realm.take_vm(), realm, loop, console));
     return machine->run();
 }
 

@@ -78,6 +78,32 @@ TEST(QemuArguments, NoPayload_IsNoDisk) {
                 Not(Contains(HasSubstr("virtio-blk"))));
 }
 
+TEST(QemuArguments, DisksAndNetwork_ComeBehindThePayload) {
+    QemuMachine start = one_start();
+    start.disks = {{"/images/a,b.img", false}, {"c.img", true}};
+    start.network = true;
+    const std::vector<std::string> wanted = {
+        "virtio-blk-pci,drive=payload",
+        "-drive",
+        "if=none,id=disk0,format=raw,readonly=off,file=/images/a,,b.img",
+        "-device",
+        "virtio-blk-pci,drive=disk0,serial=rvmm-disk0",
+        "-drive",
+        "if=none,id=disk1,format=raw,readonly=on,file=c.img",
+        "-device",
+        "virtio-blk-pci,drive=disk1,serial=rvmm-disk1",
+        "-netdev",
+        "user,id=net",
+        "-device",
+        "virtio-net-pci,netdev=net,romfile=",
+    };
+    const auto arguments = qemu_arguments({.qemu = "/q", .kernel = "/k"}, start, kFds);
+    ASSERT_GE(arguments.size(), wanted.size());
+    EXPECT_THAT(
+        std::vector(arguments.end() - static_cast<std::ptrdiff_t>(wanted.size()), arguments.end()),
+        ElementsAreArray(wanted));
+}
+
 // As a CCA machine has it: a firmware that starts a kernel in memory.
 TEST(QemuArguments, KernelInMemory_IsLoadedAndToldWhereItsInitramfsIs) {
     const LabConfig config{.machine = {.machine = "virt,secure=on",

@@ -80,7 +80,7 @@ class MachineTest : public ::testing::Test {
         guest_memory_ = &guest->memory();
         RVMM_TRY(auto built, build_vm(plan, system, *guest));
         RVMM_TRY(const auto machine,
-                 Machine::create(plan.board(), std::move(built), *guest, loop, console));
+                 Machine::create(plan, std::move(built), *guest, loop, console));
         return machine->run();
     }
 

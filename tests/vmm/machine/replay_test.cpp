@@ -62,7 +62,7 @@ class ReplayTest : public ::testing::Test {
         RVMM_TRY(const auto guest, EmulatedRealm::create(*plan_, rim, console));
         RVMM_TRY(auto built, build_vm(*plan_, system, *guest));
         RVMM_TRY(const auto machine,
-                 Machine::create(plan_->board(), std::move(built), *guest, loop, console));
+                 Machine::create(*plan_, std::move(built), *guest, loop, console));
         return machine->run();
     }
 

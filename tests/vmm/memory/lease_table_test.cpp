@@ -108,6 +108,16 @@ TEST_F(Leases, Exclusion_WaitsForTheLeaseAndRefusesNewOnes) {
     EXPECT_TRUE(take(2));
 }
 
+TEST_F(Leases, StopWaiting_EndsAWaitWithoutTheLease) {
+    const auto lease = take(0);
+    std::thread conversion([&] { EXPECT_FALSE(table.exclude(pages(0, 1))); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    table.stop_waiting();
+    conversion.join();
+    EXPECT_FALSE(table.exclude(pages(0, 1))) << "and nobody waits any more";
+    EXPECT_TRUE(table.exclude(pages(1, 1)));
+}
+
 TEST(LeasesInAHurry, LeaseThatStays_IsAnErrorThatNamesItsHolder) {
     LeaseTable table(30ms);
     std::byte memory{};

@@ -21,28 +21,32 @@ struct Guest {
 TEST(ConsoleKeys, Pipe_PassesEveryByte) {
     Guest guest;
     bool quit = false;
-    ConsoleKeys keys(false, [&] { quit = true; });
-    EXPECT_EQ(keys.pass(as_bytes("\x01x"), std::ref(guest)), 2u);
-    EXPECT_EQ(guest.text, "\x01x");
-    EXPECT_FALSE(quit);
+    bool power = false;
+    ConsoleKeys keys(false, [&] { quit = true; }, [&] { power = true; });
+    EXPECT_EQ(keys.pass(as_bytes("\x01x\x01p"), std::ref(guest)), 4u);
+    EXPECT_EQ(guest.text, "\x01x\x01p");
+    EXPECT_FALSE(quit || power);
 }
 
 TEST(ConsoleKeys, Terminal_QuitsOnCtrlAX) {
     Guest guest;
     bool quit = false;
-    ConsoleKeys keys(true, [&] { quit = true; });
+    bool power = false;
+    ConsoleKeys keys(true, [&] { quit = true; }, [&] { power = true; });
     EXPECT_EQ(keys.pass(as_bytes("ls\n\x01\x01"), std::ref(guest)), 5u);
     EXPECT_EQ(guest.text, "ls\n\x01");
     keys.pass(as_bytes("\x01"), std::ref(guest));
     EXPECT_FALSE(quit);
-    keys.pass(as_bytes("x"), std::ref(guest));
+    keys.pass(as_bytes("p"), std::ref(guest));
+    EXPECT_TRUE(power && !quit);
+    keys.pass(as_bytes("\x01x"), std::ref(guest));
     EXPECT_TRUE(quit);
 }
 
 TEST(ConsoleKeys, FullGuest_GetsTheRestFirst) {
     Guest guest;
     guest.room = 2;
-    ConsoleKeys keys(true, [] {});
+    ConsoleKeys keys(true, [] {}, [] {});
     EXPECT_EQ(keys.pass(as_bytes("abcd"), std::ref(guest)), 4u);
     EXPECT_EQ(keys.pass(as_bytes("ef"), std::ref(guest)), 0u)
         << "nothing new before the old is gone";

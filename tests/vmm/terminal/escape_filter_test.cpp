@@ -49,6 +49,14 @@ TEST(EscapeFilter, TwiceOrWithA_IsOneControlA) {
     EXPECT_EQ(typed(result), "\x01x");
 }
 
+TEST(EscapeFilter, ControlAThenP_IsThePowerKey) {
+    EscapeFilter filter;
+    const auto result = filter.feed(as_bytes("a\x01pb"));
+    EXPECT_TRUE(result.power);
+    EXPECT_FALSE(result.quit);
+    EXPECT_EQ(typed(result), "ab");
+}
+
 TEST(EscapeFilter, ControlAThenH_AsksForHelpAndGoesOn) {
     EscapeFilter filter;
     const auto result = filter.feed(as_bytes("a\x01hb"));

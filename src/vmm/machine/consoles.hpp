@@ -1,0 +1,52 @@
+// The guest's consoles and where their bytes come from and go: the UART and the ports of
+// virtio-console, on our standard input and output, in files, or nowhere.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <asio/io_context.hpp>
+
+#include "devices/serial16550.hpp"
+#include "devices/virtio/console.hpp"
+#include "realm/spec/realm_spec.hpp"
+#include "vmm/console/console.hpp"
+
+namespace rvmm::vmm {
+
+/// On the machine's loop.
+class Consoles {
+  public:
+    /// `stdio` is our standard output; both outlive it.
+    Consoles(asio::io_context& loop, ConsoleOutput& stdio);
+
+    std::shared_ptr<devices::Serial16550> make_serial(const realm::SerialSpec& spec,
+                                                      devices::InterruptLine interrupt);
+    /// Errors: a file that cannot be made, or is already there (Stage::kUsage).
+    Result<std::shared_ptr<devices::virtio::Console>> make_ports(const std::string& name,
+                                                                 const realm::ConsoleSpec& spec);
+
+    /// Bytes that a person typed; returns how many were taken. They are for the port on our
+    /// standard output as soon as the guest has opened it, and for the UART before.
+    std::size_t type(ByteSpan bytes);
+    /// Called from the loop when type() would take bytes again.
+    void set_input_wanted(std::function<void()> wanted) { input_wanted_ = std::move(wanted); }
+    /// Writes out what is left. The devices have stopped.
+    void finish();
+
+  private:
+    void want_input();
+
+    asio::io_context& loop_;
+    ConsoleOutput& stdio_;
+    ConsoleOutput nowhere_;
+    std::vector<std::unique_ptr<ConsoleOutput>> files_;
+    std::function<void()> input_wanted_;
+    std::shared_ptr<devices::Serial16550> serial_;  // where it is on stdio
+    std::shared_ptr<devices::virtio::Console> ports_;
+    std::optional<unsigned> typed_port_;  // the port on stdio
+};
+
+}  // namespace rvmm::vmm

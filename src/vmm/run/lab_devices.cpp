@@ -1,0 +1,66 @@
+#include "vmm/run/lab_devices.hpp"
+
+#include "devices/block/block_file.hpp"
+#include "vmm/console/console.hpp"
+
+namespace rvmm::vmm {
+namespace {
+
+std::unexpected<Error> not_in_a_lab(std::string_view what, std::string advice) {
+    return std::unexpected(Error(Stage::kHostCannot, fmt::format("a lab has no way to {}", what))
+                               .with_advice(std::move(advice)));
+}
+
+class Mover {
+  public:
+    explicit Mover(LabDevices& lab) : lab_(lab) {}
+
+    Result<> operator()(realm::DiskSpec& disk) const {
+        using devices::BlockFile;
+        // QEMU opens it, and has a lock of its own kind: here only what is wrong is said in time.
+        RVMM_CHECK(BlockFile::open(
+            disk.path, disk.readonly ? BlockFile::Mode::kReadOnly : BlockFile::Mode::kReadWrite));
+        const std::string inside = fmt::format("{}{}", lab::kLabDisks, lab_.disks.size());
+        lab_.disks.push_back({disk.path, disk.readonly});
+        disk.path = inside;
+        return {};
+    }
+    Result<> operator()(const realm::NetSpec& net) const {
+        if (net.backend == realm::NetSpec::Backend::kTap)
+            return not_in_a_lab("a tap interface of this machine", "use backend = \"passt\"");
+        if (net.socket)
+            return not_in_a_lab("a passt of this machine", "leave socket out: the lab has its own");
+        lab_.network = true;
+        return {};
+    }
+    Result<> operator()(const realm::VsockSpec&) const {
+        return not_in_a_lab("a Unix socket of this machine",
+                            "run it where there is an arm64 KVM, or without [[vsock]]");
+    }
+    Result<> operator()(const realm::RngSpec&) const { return {}; }
+    Result<> operator()(realm::ConsoleSpec& console) const {
+        for (realm::ConsolePort& port : console.ports) {
+            if (!port.path) continue;
+            RVMM_TRY(auto file, create_console_file(*port.path));
+            const std::string inside = "/job/port-" + port.name;
+            lab_.files.push_back({inside, std::move(file)});
+            port.path = inside;
+        }
+        return {};
+    }
+
+  private:
+    LabDevices& lab_;
+};
+
+}  // namespace
+
+Result<LabDevices> devices_in_lab(realm::RealmSpec spec) {
+    LabDevices lab{.spec = std::move(spec)};
+    for (realm::DeviceSpec& device : lab.spec.devices)
+        if (auto moved = std::visit(Mover(lab), device.what); !moved)
+            return std::unexpected(std::move(moved).error().with_context(device.name));
+    return lab;
+}
+
+}  // namespace rvmm::vmm

@@ -1,0 +1,30 @@
+// The devices of an image that runs in a lab: what is on this machine, and how the rvmm inside gets
+// at it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/unique_fd.hpp"
+#include "realm/spec/realm_spec.hpp"
+#include "vmm/lab/lab.hpp"
+
+namespace rvmm::vmm {
+
+struct LabDevices {
+    realm::RealmSpec spec;  // with the paths that the lab has
+    std::vector<lab::LabDisk> disks = {};
+    bool network = false;
+    struct PortFile {
+        std::string inside;  // what a console port wrote, in the lab
+        UniqueFd file;       // where it goes when the run has ended
+    };
+    std::vector<PortFile> files = {};
+};
+
+/// Errors: what a device needs is missing here, as it would be without a lab; (Stage::kHostCannot)
+/// a device that no lab can have.
+Result<LabDevices> devices_in_lab(realm::RealmSpec spec);
+
+}  // namespace rvmm::vmm
