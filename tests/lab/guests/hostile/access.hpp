@@ -7,7 +7,7 @@ namespace guest::hostile {
 
 inline constexpr unsigned kSizes[] = {1, 2, 4, 8};
 
-/// `size` is one of kSizes, and `address` a multiple of it.
+/// `size` is one of kSizes, and `address` a multiple of it, but for UnalignedAccesses.
 inline std::uint64_t read_sized(std::uint64_t address, unsigned size) {
     switch (size) {
         case 1:

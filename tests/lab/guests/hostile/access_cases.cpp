@@ -153,6 +153,7 @@ void access_cases(Bench& bench) {
     configuration(bench);
     odd_sizes(bench);
     reads_everything(bench);
+    unaligned_cases(bench);
     doorbells(bench);
     bench.end();
 }

@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 
+#include "pool.hpp"
 #include "requests.hpp"
 
 namespace guest::hostile {
@@ -19,9 +20,11 @@ void Bench::begin(const char* group) {
     group_ = group;
     cases_ = 0;
     group_failures_ = 0;
+    if (dead_) revive();
 }
 
 void Bench::end() {
+    if (!is_untouched()) fail({"all of them"}, "memory was written that is nobody's");
     if (group_failures_ == 0)
         print_line("hostile: ", device_, " ", group_, ": ok ", Decimal{cases_}, " cases");
     failures_ += group_failures_;
@@ -50,13 +53,17 @@ bool Bench::revive() {
 }
 
 bool Bench::witness_works() {
-    return witness_ == nullptr || works(*witness_);
+    if (witness_ == nullptr || works(*witness_)) return true;
+    witness_->start();
+    return false;
 }
 
 void Bench::fail(const Name& name, const char* why) {
     ++group_failures_;
     print_line("hostile: ", device_, " ", group_, ": FAIL ", name, ": ", why, " (status ",
-               Hex{device_.transport().status()}, ")");
+               Hex{device_.transport().status()}, ", available ",
+               Decimal{device_.requests().index()}, ", used ",
+               Decimal{device_.requests().used_index()}, ")");
     if (!dead_) revive();
 }
 

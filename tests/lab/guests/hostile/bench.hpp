@@ -75,7 +75,7 @@ class Bench {
     unsigned cases_ = 0;
     unsigned group_failures_ = 0;
     unsigned failures_ = 0;
-    bool dead_ = false;  // it does not come back
+    bool dead_ = false;  // it does not come back, in this group at least
 };
 
 }  // namespace guest::hostile

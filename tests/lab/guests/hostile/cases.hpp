@@ -14,6 +14,7 @@ void setup_cases(Bench& bench);
 void queue_area_cases(Bench& bench);
 // How registers are accessed.
 void access_cases(Bench& bench);
+void unaligned_cases(Bench& bench);
 /// `found`: other functions are in reach of what a driver can do to its own.
 void pci_cases(Bench& bench, const Found& found);
 // What a request says, by the type of the device.

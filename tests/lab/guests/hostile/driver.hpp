@@ -9,8 +9,9 @@
 
 namespace guest::hostile {
 
-/// How long a device may take for anything.
-inline constexpr std::uint64_t kPatienceMs = 5000;
+/// How long a device may take for anything: all of this may run on an emulated host that others
+/// keep waiting.
+inline constexpr std::uint64_t kPatienceMs = 30'000;
 /// How long is waited for something that must not happen.
 inline constexpr std::uint64_t kQuietMs = 20;
 

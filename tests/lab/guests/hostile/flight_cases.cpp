@@ -96,25 +96,24 @@ void queue_conversions(Bench& bench, std::uint64_t rounds) {
     }
 }
 
-/// What a request was made with becomes private before the device looks.
+/// What a request was made with becomes private before the device can look.
 void early_conversions(Bench& bench) {
     Driver& driver = bench.device();
     for (const bool data : {true, false}) {
-        bench.breaks(
-            {data ? "data" : "an indirect table", "made private before the doorbell"}, [&] {
-                const Request request = good_request(driver);
-                const std::uint64_t table = driver.buffer(3);
-                request.put_into(table);
-                Request{}
-                    .add(table, request.count * sizeof(Descriptor), kIndirect)
-                    .put_into(driver.requests().table());
-                driver.requests().offer(0);
-                const std::uint64_t page = data ? request.parts[data_part(driver)].address : table;
-                make_private(page, 1);
-                driver.ring();
-                driver.needs_reset();
-                make_shared(page, 1);
-            });
+        bench.breaks({data ? "data" : "an indirect table", "private before it is available"}, [&] {
+            const Request request = good_request(driver);
+            const std::uint64_t table = driver.buffer(3);
+            request.put_into(table);
+            Request{}
+                .add(table, request.count * sizeof(Descriptor), kIndirect)
+                .put_into(driver.requests().table());
+            const std::uint64_t page = data ? request.parts[data_part(driver)].address : table;
+            make_private(page, 1);
+            driver.requests().offer(0);
+            driver.ring();
+            driver.needs_reset();
+            make_shared(page, 1);
+        });
     }
 }
 

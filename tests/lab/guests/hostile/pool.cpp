@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kPoolSize = 8 << 20;
 constexpr std::uint64_t kStep = 2 << 20;
+constexpr std::uint64_t kCanary = 0xca9a'5717'ca9a'5717;
 
 // From its base on: a shared page, the private one, shared pages.
 std::uint64_t base;
@@ -38,14 +39,34 @@ bool convert(std::uint64_t first, std::uint64_t last, Ripas to) {
     return !realm().active || set_ipa_state(first, last, to);
 }
 
+struct Pages {
+    std::uint64_t addresses[3];
+    const std::uint64_t* begin() const { return addresses; }
+    const std::uint64_t* end() const { return addresses + 3; }
+};
+
+Pages nobodys_pages() {
+    return {{base | realm().shared_bit, private_page(), ram_end() - kPage}};
+}
+
 }  // namespace
 
 bool take_pool() {
     if (!find_place()) return false;
     next = base + 2 * kPage;
     const std::uint64_t last = plain(ram_end());
-    return convert(base, base + kPage, Ripas::kEmpty) && convert(next, end, Ripas::kEmpty) &&
-           convert(last - kPage, last, Ripas::kEmpty);
+    if (!convert(base, base + kPage, Ripas::kEmpty) || !convert(next, end, Ripas::kEmpty) ||
+        !convert(last - kPage, last, Ripas::kEmpty))
+        return false;
+    for (const std::uint64_t page : nobodys_pages()) fill(page, kPage, kCanary);
+    return true;
+}
+
+bool is_untouched() {
+    for (const std::uint64_t page : nobodys_pages()) {
+        if (!holds(page, kPage, kCanary)) return false;
+    }
+    return true;
 }
 
 std::uint64_t take_pages(std::size_t count) {

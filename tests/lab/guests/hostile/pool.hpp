@@ -24,6 +24,10 @@ std::uint64_t ram_end();
 inline constexpr std::uint32_t kSpareSize = 2 << 20;
 std::uint64_t spare();
 
+/// Whether what is nobody's is as it was: the private page, and those before it and before the end
+/// of RAM.
+bool is_untouched();
+
 // The conversion of shared pages that take_pages() gave. False if it is refused; a no-op in an
 // ordinary VM.
 bool make_private(std::uint64_t shared_address, std::size_t pages);

@@ -1,6 +1,7 @@
 // Requests that a queue lets through, but that the device must not take as they are.
 #include <initializer_list>
 
+#include "bad_addresses.hpp"
 #include "cases.hpp"
 #include "cpu.hpp"
 #include "pool.hpp"
@@ -18,6 +19,22 @@ bool is_taken(Driver& driver, const Request& request) {
     driver.submit(request);
     Used used{};
     return wait_used(driver, used);
+}
+
+/// Room for what the device has to say, which is none: too short, or where it must not write.
+/// `cause()` makes it say something.
+template <class Cause>
+void bad_rooms(Bench& bench, unsigned queue, std::uint32_t least, Cause cause) {
+    Driver& driver = bench.device();
+    const auto offer = [&](std::uint64_t address, std::uint32_t size, std::uint16_t flags) {
+        driver.submit(queue, Request{}.add(address, size, flags));
+        cause();
+    };
+    bench.breaks({"room that is too short"}, [&] { offer(driver.buffer(1), least - 1, kWrite); });
+    bench.breaks({"room for reading"}, [&] { offer(driver.buffer(1), least, 0); });
+    for_each_bad_address([&](const char* name, Bad bad) {
+        bench.breaks({"room", name}, [&] { offer(address_of(bad, least), least, kWrite); });
+    });
 }
 
 // virtio-rng: section 5.4.
@@ -45,6 +62,7 @@ void net_cases(Bench& bench) {
     }
     bench.harmless({"a frame of 1 MiB"},
                    [&] { return is_taken(driver, Request{}.add(spare(), 1 << 20)); });
+    bad_rooms(bench, 0, kNetHeader, [] {});
     bench.harmless({"a header full of ones"}, [&] {
         Request request = good_request(driver);
         for (std::uint64_t i = 0; i < kNetHeader; i += 4)
@@ -104,14 +122,8 @@ void console_cases(Bench& bench) {
                    [&] { return control_is_taken(driver, kOddControls[0].control, kPage); });
     bench.breaks({"a control message", "for writing"},
                  [&] { send_control(driver, kReady, kControlSize, kWrite); });
-    bench.breaks({"room for a control message", "that is too short"}, [&] {
-        driver.submit(kReceiveControl, Request{}.add(driver.buffer(1), kControlSize - 1, kWrite));
-        send_control(driver, kReady, kControlSize);
-    });
-    bench.breaks({"room for a control message", "for reading"}, [&] {
-        driver.submit(kReceiveControl, Request{}.add(driver.buffer(1), kControlSize));
-        send_control(driver, kReady, kControlSize);
-    });
+    bad_rooms(bench, kReceiveControl, kControlSize,
+              [&] { send_control(driver, kReady, kControlSize); });
     bench.harmless({"control messages", "200 that nobody has room for the answers to"}, [&] {
         for (unsigned i = 0; i < 200; ++i) {
             const Control control = {0, static_cast<std::uint16_t>(i % 2 == 0 ? 0 : 3), 1};
@@ -162,14 +174,7 @@ void vsock_cases(Bench& bench) {
     }
     odd_packet(bench, "longer than its chain", [](VsockPacket& p) { p.length = kAnyData + 1; });
     odd_packet(bench, "of 4 GiB - 1", [](VsockPacket& p) { p.length = 0xffff'ffff; });
-    bench.breaks({"room for a packet", "that is too short"}, [&] {
-        driver.submit(0, Request{}.add(driver.buffer(3), kVsockHeader - 1, kWrite));
-        driver.submit(good_request(driver));
-    });
-    bench.breaks({"room for a packet", "for reading"}, [&] {
-        driver.submit(0, Request{}.add(driver.buffer(3), kVsockHeader));
-        driver.submit(good_request(driver));
-    });
+    bad_rooms(bench, 0, kVsockHeader, [&] { driver.submit(good_request(driver)); });
 }
 
 }  // namespace
