@@ -13,7 +13,7 @@ hostile_device() {
     [ "$groups" = "$4" ] || { bad "$1" "$3: $groups groups of cases, not $4"; return 1; }
     needed=$(sed -n "s/^hostile: $3: needed \([0-9]*\) resets.*/\1/p" "$1.out")
     errors=$(hostile_counter "$1.json" "$2" errors)
-    if [ "${needed:-0}" -lt 100 ] || [ "${errors:-0}" -lt "$needed" ]; then
+    if [ "${needed:-0}" -lt 80 ] || [ "${errors:-0}" -lt "$needed" ]; then
         bad "$1" "$3 needed ${needed:-no} resets, the report has ${errors:-no} errors of $2"
         return 1
     fi
