@@ -107,6 +107,95 @@ cfg other.cfg '[boot]' 'kernel = "hello"' 'cmdline = "quiet"' '[realm]'
 timeout 10 "$RVMM" diff good.cfg other.cfg >out
 if [ $? = 76 ] && grep -q '^  fdt /chosen bootargs$' out; then echo "ok diff_different"; else echo "FAIL diff_different"; failed=1; fi
 
+# Devices. Where the host is a lab these are found before it boots; tap, passt and vsock, which no lab
+# has of this machine, are another host's to refuse: tests of vmm.
+dev() { # LINE...: dev.cfg with these devices
+    cfg dev.cfg '[boot]' 'kernel = "hello"' '[realm]' '[host]' 'allow = ["cca", "emulated", "lab"]' "$@"
+}
+has_hint() { # NAME PATTERN: the last check's error came with this remedy
+    if [ "$(grep -c '^rvmm: hint: ' err)" = 1 ] && grep '^rvmm: hint: ' err | grep -qE -e "$2"; then
+        echo "ok $1_hint"
+    else echo "FAIL $1_hint: no '$2' in:"; cat err; failed=1; fi
+}
+check_dev() { # NAME CODE PATTERN HINT
+    check "$1" "$2" "$3" run dev.cfg
+    has_hint "$1" "$4"
+}
+truncate -s 1M disk.img
+dev '[[disk]]' 'path = "none.img"'
+check_dev disk_missing 66 'disk0: cannot open disk none.img: No such file' 'truncate -s'
+dev '[[disk]]' 'path = "."'
+check_dev disk_is_directory 66 'disk0: disk . is a directory' 'raw image or a block device'
+dev '[[disk]]' 'path = "fifo"'
+check_dev disk_is_fifo 66 'neither a file nor a block device' 'raw image or a block device'
+dev '[[disk]]' 'path = "empty"'
+check_dev disk_too_small 66 'has 0 bytes, less than a sector' 'make it larger'
+dev '[[disk]]' 'path = "disk.img"' 'name = "data"' '[rng]' '[[disk]]' 'path = "disk.img"'
+check_dev disk_twice 66 'disk1: disk disk.img is in use' 'readonly = true'
+dev '[[disk]]' 'path = "disk.img"' 'name = "a"' '[[net]]' 'name = "a"'
+check device_name_twice 65 'dev.cfg:10:1: the device at dev.cfg:8:1 has the name "a" too; rename one' run dev.cfg
+# A lock like rvmm's own, of the whole file.
+python3 -c '
+import fcntl, struct, sys, time
+image = open("disk.img", "r+b")
+fcntl.fcntl(image, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+print("locked", flush=True)
+time.sleep(60)' >locker 2>&1 &
+locker=$!
+for _ in $(seq 100); do grep -q locked locker && break; sleep 0.1; done
+dev '[[disk]]' 'path = "disk.img"'
+check_dev disk_locked 66 'disk0: disk disk.img is in use by another process' 'stop that process'
+dev '[[disk]]' 'path = "disk.img"' 'readonly = true'
+check_dev disk_locked_readonly 66 'disk disk.img is in use by another process, which may write it' 'its own copy'
+kill $locker
+wait $locker 2>/dev/null
+# Root may write everything but a file of the kernel's for reading.
+dev '[[disk]]' 'path = "/sys/kernel/uevent_seqnum"'
+check_dev disk_unwritable 66 'cannot open disk /sys/kernel/uevent_seqnum for writing: (Permission|Read-only)' 'make it writable.*readonly = true'
+# Anyone else needs the file's mode alone; root becomes such a one, if that one can reach a lab.
+plain=$RVMM
+if [ "$(id -u)" = 0 ]; then
+    chmod 755 .
+    printf '#!/bin/sh\nexec setpriv --reuid 65534 --regid 65534 --clear-groups "%s" "$@"\n' "$plain" >as_nobody
+    chmod 755 as_nobody
+    RVMM=./as_nobody
+fi
+chmod 444 disk.img
+dev '[[disk]]' 'path = "none.img"'
+if "$RVMM" run dev.cfg 2>&1 </dev/null | grep -q 'cannot open disk'; then
+    dev '[[disk]]' 'path = "disk.img"'
+    check_dev disk_of_another 66 'cannot open disk disk.img for writing: Permission denied' 'make it writable.*readonly = true'
+    chmod 000 disk.img
+    dev '[[disk]]' 'path = "disk.img"' 'readonly = true'
+    check_dev disk_unreadable 66 'cannot open disk disk.img for reading: Permission denied' 'make it readable'
+else echo "ok disk_of_another (not shown: other users cannot reach rvmm and its lab)"; fi
+RVMM=$plain
+echo precious >console.txt
+dev '[[console]]' '[[console]]' 'mode = "file"' 'path = "console.txt"'
+check_dev console_file_is_there 64 "cannot make the console's file console.txt: File exists" 'nothing is overwritten'
+if [ "$(cat console.txt)" != precious ]; then echo "FAIL console_file_is_there: overwritten"; failed=1; fi
+dev '[[console]]' '[[console]]' 'mode = "file"' 'path = "nowhere/console.txt"'
+check_dev console_file_in_no_folder 64 "cannot make the console's file nowhere/console.txt: No such file" 'folder'
+dev '[[console]]' '[[console]]' 'mode = "file"' 'path = "new.txt"' '[[disk]]' 'path = "none.img"'
+check failed_run_leaves_no_console_file 66 'cannot open disk none.img' run dev.cfg
+if [ -e new.txt ]; then echo "FAIL failed_run_leaves_no_console_file: it is left"; failed=1; fi
+if [ "$(uname -m)" != aarch64 ] || ! [ -w /dev/kvm ]; then
+    dev '[[net]]' 'backend = "tap"' 'tap = "tap0"'
+    check_dev lab_tap 69 'net0: a lab has no way to a tap interface' 'backend = "passt"'
+    dev '[[net]]' 'socket = "passt.sock"'
+    check_dev lab_passt_socket 69 'net0: a lab has no way to a passt' 'leave socket out'
+    dev '[[vsock]]' 'cid = 3' 'path = "v.sock"'
+    check_dev lab_vsock 69 'vsock0: a lab has no way to a Unix socket' 'arm64 KVM'
+else
+    dev '[[net]]' 'backend = "tap"' 'tap = "nonesuch0"'
+    check_dev tap_missing 69 'net0: (there is no tap nonesuch0|cannot open /dev/net/tun)' 'tun'
+    dev '[[net]]'
+    PATH=/nowhere check_dev no_passt 69 'net0: there is no passt on PATH' 'install passt'
+    : >v.sock
+    dev '[[vsock]]' 'cid = 3' 'path = "v.sock"'
+    check_dev vsock_path_taken 69 'vsock0: cannot listen at v.sock' 'remove it'
+fi
+
 # Files that describe a lab.
 check lab_missing 66 'cannot open lab none.toml: No such file' lab run --lab none.toml true
 cfg lab.toml '[machine]' 'memmory = "4G"'

@@ -150,15 +150,4 @@ void ConsoleInput::deliver() {
     held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(taken));
 }
 
-Result<UniqueFd> create_console_file(const std::filesystem::path& path) {
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (!fd)
-        return std::unexpected(
-            Error::from_errno(Stage::kUsage,
-                              fmt::format("cannot make the console's file {}", path.native()),
-                              errno)
-                .with_advice("name a file that is not there yet: nothing is overwritten"));
-    return fd;
-}
-
 }  // namespace rvmm::vmm

@@ -2,7 +2,6 @@
 // the machine's loop; bytes that a person types come in.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -11,7 +10,6 @@
 #include <asio/posix/stream_descriptor.hpp>
 
 #include "base/bytes.hpp"
-#include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "devices/byte_sink.hpp"
 
@@ -50,10 +48,6 @@ class ConsoleOutput final : public devices::ByteSink {
     bool flush_posted_ = false;
     bool refused_ = false;
 };
-
-/// A new file for what a console writes. Errors (Stage::kUsage): it is already there, or cannot be
-/// made.
-Result<UniqueFd> create_console_file(const std::filesystem::path& path);
 
 /// Reads a descriptor as long as the guest takes the bytes.
 class ConsoleInput {

@@ -1,7 +1,9 @@
 #include "vmm/machine/consoles.hpp"
 
 #include <asio/post.hpp>
+
 namespace rvmm::vmm {
+
 Consoles::Consoles(asio::io_context& loop, ConsoleOutput& stdio)
     : loop_(loop), stdio_(stdio), nowhere_(loop, -1) {
     stdio_.set_drained([this] {
@@ -34,9 +36,9 @@ Result<std::shared_ptr<devices::virtio::Console>> Consoles::make_ports(
             sink = &stdio_;
             typed_port_ = number;
         } else if (port.mode == realm::ConsolePort::Mode::kFile) {
-            RVMM_TRY(const auto fd, create_console_file(*port.path));
-            files_.push_back(std::make_unique<ConsoleOutput>(loop_, fd.get()));
-            sink = files_.back().get();
+            RVMM_TRY(auto made, ConsoleFile::create(*port.path));
+            files_.push_back(std::make_unique<File>(std::move(made), loop_));
+            sink = &files_.back()->output;
             files.emplace_back(sink, number);
         }
         // hvc0 is the first port; others are for programs, by name.
@@ -65,7 +67,10 @@ std::size_t Consoles::type(ByteSpan bytes) {
 }
 
 void Consoles::finish() {
-    for (const auto& file : files_) file->finish();
+    for (const auto& file : files_) {
+        file->output.finish();
+        file->file.keep();
+    }
 }
 
 }  // namespace rvmm::vmm

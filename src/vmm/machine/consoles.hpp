@@ -13,6 +13,7 @@
 #include "devices/virtio/console.hpp"
 #include "realm/spec/realm_spec.hpp"
 #include "vmm/console/console.hpp"
+#include "vmm/console/console_file.hpp"
 
 namespace rvmm::vmm {
 
@@ -24,7 +25,8 @@ class Consoles {
 
     std::shared_ptr<devices::Serial16550> make_serial(const realm::SerialSpec& spec,
                                                       devices::InterruptLine interrupt);
-    /// Errors: a file that cannot be made, or is already there (Stage::kUsage).
+    /// Errors: a file that cannot be made, or is already there (Stage::kUsage). Files stay if the
+    /// guest has run: finish().
     Result<std::shared_ptr<devices::virtio::Console>> make_ports(const std::string& name,
                                                                  const realm::ConsoleSpec& spec);
 
@@ -33,7 +35,7 @@ class Consoles {
     std::size_t type(ByteSpan bytes);
     /// Called from the loop when type() would take bytes again.
     void set_input_wanted(std::function<void()> wanted) { input_wanted_ = std::move(wanted); }
-    /// Writes out what is left. The devices have stopped.
+    /// Writes out what is left, and keeps the files. The devices have stopped.
     void finish();
 
   private:
@@ -42,7 +44,13 @@ class Consoles {
     asio::io_context& loop_;
     ConsoleOutput& stdio_;
     ConsoleOutput nowhere_;
-    std::vector<std::unique_ptr<ConsoleOutput>> files_;
+    struct File {
+        File(ConsoleFile made, asio::io_context& loop)
+            : file(std::move(made)), output(loop, file.fd()) {}
+        ConsoleFile file;
+        ConsoleOutput output;
+    };
+    std::vector<std::unique_ptr<File>> files_;
     std::function<void()> input_wanted_;
     std::shared_ptr<devices::Serial16550> serial_;  // where it is on stdio
     std::shared_ptr<devices::virtio::Console> ports_;

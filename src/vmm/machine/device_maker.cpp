@@ -27,8 +27,8 @@ Result<NetBackends> tap_backends(asio::io_context& loop, const realm::NetSpec& s
 
 DeviceMaker::Made DeviceMaker::make(const realm::DeviceSpec& spec) {
     auto made = make_device(spec);
-    if (!made) return std::unexpected(std::move(made).error().with_context(spec.name));
-    return made;
+    if (made || made.error().message().starts_with(spec.name + ": ")) return made;
+    return std::unexpected(std::move(made).error().with_context(spec.name));
 }
 
 DeviceMaker::Made DeviceMaker::make_device(const realm::DeviceSpec& spec) {

@@ -69,13 +69,22 @@ Result<std::uint32_t> KvmWiring::connect_message(int event) {
 Result<> KvmWiring::set_message(std::uint32_t number,
                                 const std::optional<devices::Message>& message) {
     const std::lock_guard lock(mutex_);
-    const bool was_routed = routed_.contains(number);
+    const auto routed = routed_.find(number);
+    const auto before =
+        routed != routed_.end() ? std::optional(routed->second) : std::optional<devices::Message>();
     if (message) {
         routed_[number] = *message;
-        RVMM_CHECK(set_routes());
-        return was_routed ? Result<>() : connect(kFirstMessage + number, messages_[number], 0);
+        Result<> done = set_routes();
+        if (done && !before) done = connect(kFirstMessage + number, messages_[number], 0);
+        if (done) return {};
+        // As it was: the next one tries all of it again.
+        if (before)
+            routed_[number] = *before;
+        else
+            routed_.erase(number);
+        return done;
     }
-    if (!was_routed) return {};
+    if (!before) return {};
     // In this order: KVM may have put off what an event raised just now, and sends it before the
     // event is disconnected. Without its route it would be lost.
     RVMM_CHECK(connect(kFirstMessage + number, messages_[number], KVM_IRQFD_FLAG_DEASSIGN));

@@ -9,9 +9,9 @@ namespace rvmm::vmm {
 std::size_t ConsoleKeys::pass(ByteSpan bytes, const Take& take) {
     if (!on_terminal_) return take(bytes);
     hand_on(take);
-    if (!kept_.empty()) return 0;
-    auto result = filter_.feed(bytes);
-    kept_ = std::move(result.typed);
+    if (kept_.size() >= kKeptLimit) return 0;
+    const auto result = filter_.feed(bytes);
+    kept_.insert(kept_.end(), result.typed.begin(), result.typed.end());
     if (result.help)
         // A terminal that is gone ends the run by its own signal.
         static_cast<void>(

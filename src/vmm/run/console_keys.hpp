@@ -10,6 +10,8 @@ namespace rvmm::vmm {
 
 class ConsoleKeys {
   public:
+    static constexpr std::size_t kKeptLimit = 4096;
+
     /// Takes bytes for the guest and returns how many it took.
     using Take = std::function<std::size_t(ByteSpan)>;
 
@@ -19,8 +21,8 @@ class ConsoleKeys {
         : on_terminal_(on_terminal), quit_(std::move(quit)), power_(std::move(power)) {}
 
     /// Filters `bytes` and hands them on; returns how many of them are done with. Bytes that the
-    /// guest does not take yet are kept here, and nothing new is taken until they are gone.
-    /// With no bytes it only tries to hand those on.
+    /// guest does not take yet are kept here, so that the keys work whatever the guest does; from
+    /// kKeptLimit on nothing new is taken. With no bytes it only tries to hand those on.
     std::size_t pass(ByteSpan bytes, const Take& take);
 
   private:

@@ -1,7 +1,6 @@
 #include "vmm/run/lab_devices.hpp"
 
 #include "devices/block/block_file.hpp"
-#include "vmm/console/console.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -15,11 +14,13 @@ class Mover {
   public:
     explicit Mover(LabDevices& lab) : lab_(lab) {}
 
-    Result<> operator()(realm::DiskSpec& disk) const {
+    Result<> operator()(realm::DiskSpec& disk) {
         using devices::BlockFile;
         // QEMU opens it, and has a lock of its own kind: here only what is wrong is said in time.
-        RVMM_CHECK(BlockFile::open(
-            disk.path, disk.readonly ? BlockFile::Mode::kReadOnly : BlockFile::Mode::kReadWrite));
+        RVMM_TRY(auto file,
+                 BlockFile::open(disk.path, disk.readonly ? BlockFile::Mode::kReadOnly
+                                                          : BlockFile::Mode::kReadWrite));
+        opened_.push_back(std::move(file));
         const std::string inside = fmt::format("{}{}", lab::kLabDisks, lab_.disks.size());
         lab_.disks.push_back({disk.path, disk.readonly});
         disk.path = inside;
@@ -41,7 +42,7 @@ class Mover {
     Result<> operator()(realm::ConsoleSpec& console) const {
         for (realm::ConsolePort& port : console.ports) {
             if (!port.path) continue;
-            RVMM_TRY(auto file, create_console_file(*port.path));
+            RVMM_TRY(auto file, ConsoleFile::create(*port.path));
             const std::string inside = "/job/port-" + port.name;
             lab_.files.push_back({inside, std::move(file)});
             port.path = inside;
@@ -51,14 +52,16 @@ class Mover {
 
   private:
     LabDevices& lab_;
+    std::vector<devices::BlockFile> opened_;  // locked, so that no image is there twice
 };
 
 }  // namespace
 
 Result<LabDevices> devices_in_lab(realm::RealmSpec spec) {
     LabDevices lab{.spec = std::move(spec)};
+    Mover mover(lab);
     for (realm::DeviceSpec& device : lab.spec.devices)
-        if (auto moved = std::visit(Mover(lab), device.what); !moved)
+        if (auto moved = std::visit(mover, device.what); !moved)
             return std::unexpected(std::move(moved).error().with_context(device.name));
     return lab;
 }

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/unique_fd.hpp"
 #include "realm/spec/realm_spec.hpp"
+#include "vmm/console/console_file.hpp"
 #include "vmm/lab/lab.hpp"
 
 namespace rvmm::vmm {
@@ -18,7 +18,7 @@ struct LabDevices {
     bool network = false;
     struct PortFile {
         std::string inside;  // what a console port wrote, in the lab
-        UniqueFd file;       // where it goes when the run has ended
+        ConsoleFile file;    // where it goes when the run has ended
     };
     std::vector<PortFile> files = {};
 };

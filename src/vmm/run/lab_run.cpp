@@ -93,9 +93,12 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
     RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
     result.exit_code = outcome.exit_code;
-    for (const auto& [inside, file] : devices.files)
-        if (const auto found = outcome.collected.find(inside); found != outcome.collected.end())
-            RVMM_CHECK(write_all(Stage::kLaunch, file.get(), found->second, inside));
+    for (auto& [inside, file] : devices.files) {
+        const auto found = outcome.collected.find(inside);
+        if (found == outcome.collected.end()) continue;
+        file.keep();
+        RVMM_CHECK(write_all(Stage::kLaunch, file.fd(), found->second, inside));
+    }
     RVMM_TRY(result.report, finish_report(outcome, plan, to_hex(rim)));
     return result;
 }

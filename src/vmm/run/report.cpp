@@ -14,10 +14,11 @@ std::string stats_line(const std::string& title, const nlohmann::ordered_json& c
     std::string line;
     for (const auto& [name, value] : counters.items()) {
         if (name == "name") continue;
-        line += fmt::format("{} {} {}", line.empty() ? "" : ",", name,
+        std::string words = name;
+        std::ranges::replace(words, '_', ' ');
+        line += fmt::format("{} {} {}", line.empty() ? "" : ",", words,
                             value.is_string() ? value.get<std::string>() : value.dump());
     }
-    std::ranges::replace(line, '_', ' ');
     return title + ":" + line;
 }
 

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "vmm/cca/cca_realm.hpp"
-#include "vmm/machine/machine.hpp"
 
 namespace rvmm::vmm::cca {
 namespace {
@@ -17,7 +16,8 @@ std::size_t count_entries(const char* folder) {
     return count;
 }
 
-Result<RunReport> run_on(const realm::LaunchPlan& plan, kvm::Driver& driver, int console_fd) {
+Result<RunReport> run_on(const realm::LaunchPlan& plan, kvm::Driver& driver,
+                         const PrepareMachine& prepare, int console_fd) {
     RVMM_TRY(const auto system, kvm::System::open(driver));
     asio::io_context loop(1);
     ConsoleOutput console(loop, console_fd);
@@ -26,6 +26,7 @@ Result<RunReport> run_on(const realm::LaunchPlan& plan, kvm::Driver& driver, int
     RVMM_TRY(auto running, std::move(populated).activate());
     CcaRealm realm(std::move(running), plan.board().cpus.size(), console);
     RVMM_TRY(const auto machine, Machine::create(plan, realm.take_vm(), realm, loop, console));
+    if (prepare) prepare(*machine, loop);
     return machine->run();
 }
 
@@ -91,12 +92,13 @@ std::string profile_of(Revision revision) {
     return std::string(traits(revision).profile_host);
 }
 
-RealmRun run_realm(const realm::LaunchPlan& plan, kvm::Driver& driver) {
+RealmRun run_realm(const realm::LaunchPlan& plan, kvm::Driver& driver,
+                   const PrepareMachine& prepare) {
     int pipe_fds[2];
     EXPECT_EQ(::pipe(pipe_fds), 0);
     const UniqueFd reader(pipe_fds[0]);
     UniqueFd writer(pipe_fds[1]);
-    RealmRun run{run_on(plan, driver, writer.get()), {}};
+    RealmRun run{run_on(plan, driver, prepare, writer.get()), {}};
     writer.reset();
     char buffer[4096];
     for (ssize_t n = 0; (n = ::read(reader.get(), buffer, sizeof buffer)) > 0;)

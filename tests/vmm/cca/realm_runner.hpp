@@ -8,7 +8,7 @@
 #include "fake_kvm/guest.hpp"
 #include "realm/plan/launch_plan.hpp"
 #include "vmm/cca/revision.hpp"
-#include "vmm/machine/outcome.hpp"
+#include "vmm/machine/machine_runner.hpp"
 
 namespace rvmm::vmm::cca {
 
@@ -42,12 +42,11 @@ class TestImages {
 FakeOptions host_of(Revision revision);
 std::string profile_of(Revision revision);
 
-struct RealmRun {
-    Result<RunReport> report;
-    std::string console;
-};
-/// Probes `driver`, launches `plan` on it and runs it to its end.
-RealmRun run_realm(const realm::LaunchPlan& plan, kvm::Driver& driver);
+using RealmRun = MachineRun;
+/// Probes `driver`, launches `plan` on it and runs it to its end. `prepare` sees the machine
+/// before.
+RealmRun run_realm(const realm::LaunchPlan& plan, kvm::Driver& driver,
+                   const PrepareMachine& prepare = {});
 
 /// A letter on the UART, and what a realm's guest does to print `text` by host call from a page
 /// that it has shared.

@@ -86,5 +86,31 @@ TEST_F(KvmWiringTest, Messages_AreRoutedWithTheAliasBesideTheSpis) {
     ASSERT_TRUE(wiring.set_message(*number, std::nullopt)) << "twice does no harm";
 }
 
+// Whatever failed, the next message is wired as a whole.
+TEST_F(KvmWiringTest, RefusedMessage_CanBeSetAgain) {
+    for (const unsigned long request : {KVM_SET_GSI_ROUTING, KVM_IRQFD}) {
+        KvmWiring wiring(*vm, {});
+        const Event mine = *Event::create("test");
+        const auto number = wiring.connect_message(mine.fd());
+        ASSERT_TRUE(number);
+        const devices::Message message = {.address = 0x3ffb'0040, .data = 5, .requester = 8};
+        fake.fail_request(request, fake.calls_of(request), ENOMEM);
+        EXPECT_FALSE(wiring.set_message(*number, message));
+        EXPECT_TRUE(seen().connected().empty());
+        ASSERT_TRUE(wiring.set_message(*number, std::nullopt)) << "nothing to take away";
+        ASSERT_TRUE(wiring.set_message(*number, message));
+        ASSERT_EQ(seen().routes().size(), 1u);
+        EXPECT_EQ(seen().connected().count(seen().routes()[0].gsi), 1u);
+        // One that cannot be replaced stays.
+        fake.fail_request(KVM_SET_GSI_ROUTING, fake.calls_of(KVM_SET_GSI_ROUTING), ENOMEM);
+        EXPECT_FALSE(wiring.set_message(*number, devices::Message{0x3ffb'0040, 6, 8}));
+        EXPECT_EQ(seen().routes()[0].u.msi.data, 5u);
+        EXPECT_EQ(seen().connected().size(), 1u);
+        ASSERT_TRUE(wiring.set_message(*number, std::nullopt));
+        EXPECT_TRUE(seen().connected().empty());
+        EXPECT_TRUE(seen().routes().empty());
+    }
+}
+
 }  // namespace
 }  // namespace rvmm::vmm

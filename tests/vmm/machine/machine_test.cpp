@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 #include "fake_kvm/guest.hpp"
-#include "realm/plan/fold.hpp"
-#include "vmm/hosts/emulated_realm.hpp"
-#include "vmm/hosts/ordinary_vm.hpp"
+#include "vmm/machine/machine_runner.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -53,39 +51,12 @@ class MachineTest : public ::testing::Test {
 
     /// Launches on the fake with the console in console_.
     Result<RunReport> launch(const realm::LaunchPlan& plan) {
-        int pipe_fds[2];
-        EXPECT_EQ(::pipe(pipe_fds), 0);
-        const UniqueFd reader(pipe_fds[0]);
-        UniqueFd writer(pipe_fds[1]);
-        auto report = launch_on(plan, writer.get());
-        writer.reset();
-        char buffer[4096];
-        console_.clear();
-        for (ssize_t n = 0; (n = ::read(reader.get(), buffer, sizeof buffer)) > 0;)
-            console_.append(buffer, static_cast<std::size_t>(n));
-        return report;
-    }
-
-    Result<RunReport> launch_on(const realm::LaunchPlan& plan, int console_fd) {
-        RVMM_TRY(const auto system, kvm::System::open(*fake_));
-        asio::io_context loop(1);
-        ConsoleOutput console(loop, console_fd);
-        std::unique_ptr<LoadedGuest> guest;
-        if (plan.is_realm()) {
-            RVMM_TRY(const auto rim, realm::fold_rim(plan));
-            RVMM_TRY(guest, EmulatedRealm::create(plan, rim, console));
-        } else {
-            RVMM_TRY(guest, OrdinaryVm::create(plan, console));
-        }
-        guest_memory_ = &guest->memory();
-        RVMM_TRY(auto built, build_vm(plan, system, *guest));
-        RVMM_TRY(const auto machine,
-                 Machine::create(plan, std::move(built), *guest, loop, console));
-        return machine->run();
+        auto run = run_machine_on(plan, *fake_);
+        console_ = std::move(run.console);
+        return std::move(run.report);
     }
 
     std::unique_ptr<FakeKvm> fake_ = std::make_unique<FakeKvm>();
-    Memory* guest_memory_ = nullptr;
     std::string console_;
     std::filesystem::path kernel_;
 };

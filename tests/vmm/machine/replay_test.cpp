@@ -14,10 +14,8 @@
 #include "fake_kvm/fake_kvm.hpp"
 #include "fake_kvm/guest.hpp"
 #include "fake_kvm/replay_driver.hpp"
-#include "realm/plan/fold.hpp"
-#include "vmm/hosts/emulated_realm.hpp"
 #include "vmm/kvm/recording_driver.hpp"
-#include "vmm/machine/machine.hpp"
+#include "vmm/machine/machine_runner.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -54,31 +52,11 @@ class ReplayTest : public ::testing::Test {
     }
     ~ReplayTest() override { std::filesystem::remove(kernel_); }
 
-    Result<RunReport> launch_on(kvm::Driver& driver, int console_fd) {
-        RVMM_TRY(const auto system, kvm::System::open(driver));
-        asio::io_context loop(1);
-        ConsoleOutput console(loop, console_fd);
-        RVMM_TRY(const auto rim, realm::fold_rim(*plan_));
-        RVMM_TRY(const auto guest, EmulatedRealm::create(*plan_, rim, console));
-        RVMM_TRY(auto built, build_vm(*plan_, system, *guest));
-        RVMM_TRY(const auto machine,
-                 Machine::create(*plan_, std::move(built), *guest, loop, console));
-        return machine->run();
-    }
-
     /// Launches with the console in console_.
     Result<RunReport> launch(kvm::Driver& driver) {
-        int ends[2];
-        EXPECT_EQ(::pipe(ends), 0);
-        const UniqueFd reader(ends[0]);
-        UniqueFd writer(ends[1]);
-        auto report = launch_on(driver, writer.get());
-        writer.reset();
-        char buffer[4096];
-        console_.clear();
-        for (ssize_t n = 0; (n = ::read(reader.get(), buffer, sizeof buffer)) > 0;)
-            console_.append(buffer, static_cast<std::size_t>(n));
-        return report;
+        auto run = run_machine_on(*plan_, driver);
+        console_ = std::move(run.console);
+        return std::move(run.report);
     }
 
     /// vCPU 0 prints, reads the UART, starts vCPU 1, which prints and stops; vCPU 0 ends it all.

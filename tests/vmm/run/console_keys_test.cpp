@@ -48,12 +48,24 @@ TEST(ConsoleKeys, FullGuest_GetsTheRestFirst) {
     guest.room = 2;
     ConsoleKeys keys(true, [] {}, [] {});
     EXPECT_EQ(keys.pass(as_bytes("abcd"), std::ref(guest)), 4u);
-    EXPECT_EQ(keys.pass(as_bytes("ef"), std::ref(guest)), 0u)
-        << "nothing new before the old is gone";
+    EXPECT_EQ(keys.pass(as_bytes("ef"), std::ref(guest)), 2u);
+    EXPECT_EQ(guest.text, "ab");
     guest.room = 100;
     EXPECT_EQ(keys.pass({}, std::ref(guest)), 0u);
-    EXPECT_EQ(keys.pass(as_bytes("ef"), std::ref(guest)), 2u);
     EXPECT_EQ(guest.text, "abcdef");
+}
+
+TEST(ConsoleKeys, GuestThatTakesNothing_CanBeQuit) {
+    Guest guest;
+    guest.room = 0;
+    bool quit = false;
+    ConsoleKeys keys(true, [&] { quit = true; }, [] {});
+    keys.pass(as_bytes("hello?\n"), std::ref(guest));
+    keys.pass(as_bytes("\x01x"), std::ref(guest));
+    EXPECT_TRUE(quit);
+    const std::string paste(ConsoleKeys::kKeptLimit, 'p');
+    EXPECT_EQ(keys.pass(as_bytes(paste), std::ref(guest)), paste.size());
+    EXPECT_EQ(keys.pass(as_bytes("more"), std::ref(guest)), 0u) << "what is kept is bounded";
 }
 
 }  // namespace
