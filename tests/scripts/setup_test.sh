@@ -12,6 +12,8 @@ source "$here/fake_archive.sh"
 
 unset "${!RVMM_@}"
 export RVMM_CACHE=$TEST/cache RVMM_OS_RELEASE=$TEST/os-release LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+# The list in the tree names packages of Debian, which the archive here has not.
+export RVMM_LAB_PACKAGES=
 printf '%s\n' ID=debian 'VERSION_ID="12"' VERSION_CODENAME=bookworm 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"' \
   >"$RVMM_OS_RELEASE"
 setup=$top/scripts/setup
