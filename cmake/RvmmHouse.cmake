@@ -64,12 +64,14 @@ target_compile_definitions(rvmm_asio INTERFACE
   ASIO_HAS_CO_AWAIT ASIO_HAS_STD_COROUTINE ASIO_HAS_STD_ALIGNED_ALLOC)
 target_link_libraries(rvmm_asio INTERFACE Threads::Threads)
 
+set(RVMM_TESTS_FOLDER ${PROJECT_SOURCE_DIR}/tests)
 # rvmm_join_folders(TARGET SOURCES...)
 # With RVMM_JOIN_FOLDERS, the sources of a folder are compiled as one: a third of the time. So the
 # names in the anonymous namespaces of one folder's sources differ. The native build compiles each
-# source alone, which finds includes that are missing.
+# source of src/ alone, which finds includes that are missing; RVMM_JOIN_TESTS joins tests alone.
 function(rvmm_join_folders target)
-  if(NOT RVMM_JOIN_FOLDERS)
+  cmake_path(IS_PREFIX RVMM_TESTS_FOLDER "${CMAKE_CURRENT_SOURCE_DIR}" is_test)
+  if(NOT RVMM_JOIN_FOLDERS AND NOT (RVMM_JOIN_TESTS AND is_test))
     return()
   endif()
   foreach(source IN LISTS ARGN)
@@ -82,6 +84,10 @@ function(rvmm_join_folders target)
   # GCC takes the sources that it is told to include for headers.
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
+  if(is_test)
+    # GCC takes a local "json" for one that hides the library's.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-shadow>)
+  endif()
 endfunction()
 
 # rvmm_room(NAME ROOMS other rooms... LIBRARIES targets...)

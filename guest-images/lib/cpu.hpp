@@ -21,6 +21,14 @@ inline std::uint8_t mmio_read8(std::uint64_t address) {
 inline void mmio_write8(std::uint64_t address, std::uint8_t value) {
     asm volatile("strb %w0, [%1]" : : "r"(value), "r"(address) : "memory");
 }
+inline std::uint16_t mmio_read16(std::uint64_t address) {
+    std::uint32_t value;
+    asm volatile("ldrh %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return static_cast<std::uint16_t>(value);
+}
+inline void mmio_write16(std::uint64_t address, std::uint16_t value) {
+    asm volatile("strh %w0, [%1]" : : "r"(value), "r"(address) : "memory");
+}
 inline std::uint32_t mmio_read32(std::uint64_t address) {
     std::uint32_t value;
     asm volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
@@ -28,6 +36,15 @@ inline std::uint32_t mmio_read32(std::uint64_t address) {
 }
 inline void mmio_write32(std::uint64_t address, std::uint32_t value) {
     asm volatile("str %w0, [%1]" : : "r"(value), "r"(address) : "memory");
+}
+
+inline std::uint64_t mmio_read64(std::uint64_t address) {
+    std::uint64_t value;
+    asm volatile("ldr %0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+inline void mmio_write64(std::uint64_t address, std::uint64_t value) {
+    asm volatile("str %0, [%1]" : : "r"(value), "r"(address) : "memory");
 }
 
 inline void barrier() {

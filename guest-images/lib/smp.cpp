@@ -14,6 +14,8 @@ struct CpuStart {
     std::uint64_t stack_top;
     volatile std::uint64_t affinity;
     volatile std::uint64_t is_up;
+    void (*work)(void*);
+    void* argument;
 };
 
 namespace {
@@ -24,6 +26,8 @@ struct alignas(16) Stack {
 
 CpuStart starts[Machine::kMaxCpus];
 [[gnu::section(".noinit.stacks")]] Stack stacks[Machine::kMaxCpus];
+
+constexpr std::int64_t kAlreadyOn = -4;
 
 std::int64_t start_cpu(std::size_t index) {
     starts[index].stack_top = reinterpret_cast<std::uint64_t>(&stacks[index] + 1);
@@ -71,8 +75,20 @@ CpuReport start_all_cpus(std::uint64_t timeout_ms) {
     return {Failure::kNone, 0, m.cpu_count};
 }
 
+bool start_on(std::size_t index, void (*work)(void*), void* argument, std::uint64_t timeout_ms) {
+    const std::uint64_t deadline = now_ms() + timeout_ms;
+    starts[index].work = work;
+    starts[index].argument = argument;
+    std::int64_t result = 0;
+    do {
+        result = start_cpu(index);
+    } while (result == kAlreadyOn && now_ms() < deadline);
+    return result == 0;
+}
+
 extern "C" [[noreturn]] void guest_secondary(CpuStart* start) {
     report_up(*start);
+    if (start->work != nullptr) start->work(start->argument);
     psci(kPsciCpuOff);
     wait_forever();
 }

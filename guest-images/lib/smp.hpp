@@ -1,4 +1,5 @@
-// The other CPUs: each comes up on its own small stack, says who it is, and turns itself off.
+// The other CPUs: each comes up on its own small stack (1 KiB), says who it is, does what it is
+// told, if anything, and turns itself off.
 #pragma once
 
 #include <cstddef>
@@ -22,5 +23,10 @@ struct CpuReport {
 /// Starts every CPU of the device tree but the one it runs on, all at once, and waits until all
 /// are up or `timeout_ms` has passed. To be called once.
 CpuReport start_all_cpus(std::uint64_t timeout_ms);
+
+/// Starts CPU `index` of the device tree, which is another one than this: it calls work(argument),
+/// and turns itself off. If it is not off yet from the last time, that is waited for, as long as
+/// `timeout_ms`. False if it is refused.
+bool start_on(std::size_t index, void (*work)(void*), void* argument, std::uint64_t timeout_ms);
 
 }  // namespace guest

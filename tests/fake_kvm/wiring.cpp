@@ -21,10 +21,10 @@ bool same_place(const kvm_ioeventfd& a, const kvm_ioeventfd& b) {
 }  // namespace
 
 long Wiring::set_doorbell(const kvm_ioeventfd& record) {
-    constexpr std::uint32_t kKnown = KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_DEASSIGN;
+    constexpr std::uint32_t kFlags = KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_DEASSIGN;
     const bool length_ok =
         record.len == 0 || record.len == 1 || record.len == 2 || record.len == 4 || record.len == 8;
-    if ((record.flags & ~kKnown) != 0 || !length_ok)
+    if ((record.flags & ~kFlags) != 0 || !length_ok)
         return host_.ledger.refuse(EINVAL, "IOEVENTFD: flags or length");
     if (record.len == 0 && (record.flags & KVM_IOEVENTFD_FLAG_DATAMATCH) != 0)
         return host_.ledger.refuse(EINVAL, "IOEVENTFD: data of no length");
@@ -45,8 +45,8 @@ long Wiring::set_doorbell(const kvm_ioeventfd& record) {
 
 long Wiring::connect(const kvm_irqfd& record, bool has_gic) {
     if (!has_gic) return host_.ledger.refuse(EINVAL, "IRQFD without an in-kernel GIC");
-    if ((record.flags & ~KVM_IRQFD_FLAG_DEASSIGN) != 0)
-        return host_.ledger.refuse(EINVAL, "IRQFD: flags");
+    constexpr std::uint32_t kDisconnects = KVM_IRQFD_FLAG_DEASSIGN;
+    if ((record.flags & ~kDisconnects) != 0) return host_.ledger.refuse(EINVAL, "IRQFD: flags");
     if (record.gsi >= kMostRoutes) return host_.ledger.refuse(EINVAL, "IRQFD: no such interrupt");
     const bool connects = record.flags == 0;
     const auto found = std::ranges::find_if(connected_, [&](const auto& pair) {

@@ -13,15 +13,15 @@ head -c 10000 /dev/zero | tr '\0' i >"$scratch/small.initrd"
 (cd "$scratch" && "$here/predict.sh" >predicted)
 
 puts=(--put "$scratch/small.initrd" --put "$scratch/predicted" --put "$here/measured_configs.txt")
-for file in hello convert.bin rsi_probe.bin vmlinuz linux.cpio \
-            hello.cfg hello-vm.cfg convert.cfg rsi_probe.cfg linux.cfg linux-vm.cfg; do
+for file in hello convert.bin rsi_probe.bin hostile vmlinuz linux.cpio \
+            hello.cfg hello-vm.cfg convert.cfg rsi_probe.cfg hostile.cfg linux.cfg linux-vm.cfg; do
     puts+=(--put "$RVMM_GUESTS/$file")
 done
 for module in tun loop dm-mod; do
     xzcat "$(find -L "$RVMM_CACHE/host-kernel/modules" -name "$module.ko.xz")" >"$scratch/$module.ko"
     puts+=(--put "$scratch/$module.ko")
 done
-for file in devtool guest.sh devices.sh; do puts+=(--put "$RVMM_DEVICES/$file"); done
+for file in devtool guest.sh devices.sh hostile.sh; do puts+=(--put "$RVMM_DEVICES/$file"); done
 "$RVMM" lab run "${puts[@]}" --put "$here/suite.sh" \
     --get /job/results:"$RVMM_LAB_OUT/results" \
     --get /job/rsi_probe.out:"$RVMM_LAB_OUT/rsi_probe.out" \

@@ -25,7 +25,7 @@ launch() {
     # Realms are emulated ones, on whatever lab this is.
     case "$*" in *-vm.cfg* | *host*) emulated='' ;; *) emulated='--host emulated' ;; esac
     # shellcheck disable=SC2086
-    rvmm run $emulated "$@" >"$name.raw" 2>"$name.err" </dev/null
+    ${run_as:-} rvmm run $emulated "$@" >"$name.raw" 2>"$name.err" </dev/null
     code=$?
     after=$(cut -d' ' -f1 /proc/uptime)
     took=$(awk "BEGIN { print $after - $before }")
@@ -248,6 +248,21 @@ case_pages16k() {
     ok pages16k
 }
 
+# press_power_key NAME WAITS: SIGPWR to rvmm once NAME's guest has said that it waits.
+press_power_key() {
+    while ! grep -q "$2" "$1.raw" 2>/dev/null; do sleep 0.2; done
+    for process in /proc/[0-9]*; do
+        { tr '\0' ' ' <"$process/cmdline"; } 2>/dev/null | grep -q '^rvmm run' && kill -PWR "${process#/proc/}"
+    done
+}
+
+# A guest with the driver gpio_keys.
+case_power_key() {
+    press_power_key power_key 'key: waits' &
+    launch power_key 0 power-vm.cfg || return
+    has power_key 'key: pressed' && ok power_key
+}
+
 case_doctor() {
     rvmm doctor --json >doctor.out 2>doctor.err
     if [ -n "$(cca_profile)" ]; then
@@ -266,9 +281,12 @@ case_doctor() {
 
 # shellcheck source=tests/lab/devices/devices.sh
 [ ! -e devices.sh ] || . ./devices.sh
+# shellcheck source=tests/lab/devices/hostile.sh
+[ ! -e hostile.sh ] || . ./hostile.sh
 
 all="hello measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings signals pipe
-convert_all convert_pages rsi_probe launches not_allowed doctor linux devices_realm devices_vm"
+convert_all convert_pages rsi_probe launches not_allowed doctor linux devices_realm devices_vm
+hostile_realm hostile_vm"
 for case in ${RVMM_LAB_CASES:-$all}; do
     case $case in
         hello_cpus_*) case_hello_cpus "${case#hello_cpus_}" ;;

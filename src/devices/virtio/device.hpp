@@ -73,6 +73,7 @@ class Device {
     virtual void stop(std::function<void()> stopped) = 0;
     /// The driver wrote to the configuration space, which keeps what it was.
     virtual void config_written(std::uint64_t /*offset*/, ByteSpan /*data*/) {}
+    /// In the report they stand beside the frontend's: notifications, interrupts, resets, errors.
     virtual std::vector<Counter> counters() const { return {}; }
 };
 

@@ -61,7 +61,7 @@ std::vector<Counter> Vsock::counters() const {
     const VsockRouter::Counters& c = router_.counters();
     return {{"connections", c.connections}, {"tx_packets", c.packets_in},
             {"rx_packets", c.packets_out},  {"tx_bytes", c.bytes_in},
-            {"rx_bytes", c.bytes_out},      {"resets", c.resets},
+            {"rx_bytes", c.bytes_out},      {"rx_resets", c.resets},
             {"dropped_packets", c.dropped}};
 }
 

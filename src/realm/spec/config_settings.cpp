@@ -118,7 +118,7 @@ Result<> Settings::add_file(std::string_view text, const Origin& origin) {
     RVMM_TRY(const auto entries, read_toml(text, origin.name));
     for (const ConfigEntry& entry : entries)
         RVMM_CHECK(entry.key ? add_key(entry, *entry.key, origin) : add_table(entry, origin));
-    std::ranges::stable_sort(devices_, {}, [](const DeviceTable& device) {
+    std::ranges::sort(devices_, {}, [](const DeviceTable& device) {
         return std::pair(device.position.line, device.position.column);
     });
     return {};

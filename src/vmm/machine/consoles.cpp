@@ -45,8 +45,8 @@ Result<std::shared_ptr<devices::virtio::Console>> Consoles::make_ports(
         setup.ports.push_back({.name = port.name, .output = sink, .console = number == 0});
     }
     RVMM_TRY(ports_, devices::virtio::Console::create(loop_, std::move(setup)));
-    for (const auto& [sink, number] : files)
-        sink->set_drained([this, number = number] { ports_->output_drained(number); });
+    for (const auto& file : files)
+        file.first->set_drained([this, port = file.second] { ports_->output_drained(port); });
     if (typed_port_) {
         const auto wanted = [this] { asio::post(loop_, [this] { want_input(); }); };
         ports_->set_input_wanted(*typed_port_, wanted);

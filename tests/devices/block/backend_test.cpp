@@ -126,7 +126,7 @@ TEST_P(BlockBackends, FlushDiscardZeroes_Work) {
     }
     ASSERT_TRUE(run(5));
     for (const BlockRequest* request : done) EXPECT_EQ(request->error(), 0);
-    for (const std::size_t from : {131072, 196608 + 512})
+    for (const std::size_t from : {std::size_t{131072}, std::size_t{196608 + 512}})
         std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(from), 32768, std::byte{0});
     Bytes now = image.bytes();
     std::copy_n(out.begin() + 65536, 32768, now.begin() + 65536);  // whatever a discard leaves

@@ -400,7 +400,7 @@ TEST_F(VirtioBlock, PagesTurnedPrivateInFlight_BreakTheQueueAlone) {
 }
 
 TEST_F(VirtioBlock, FiftyRounds_WithIoInFlight) {
-    for (int round = 0; round < 50; ++round) {
+    for (unsigned round = 0; round < 50; ++round) {
         bench.start();
         for (unsigned slot = 0; slot < BlockDriver::kSlots; ++slot)
             driver.offer(round % 2, slot, blk::kTypeOut, slot, 512);

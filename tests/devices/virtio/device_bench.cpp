@@ -13,6 +13,9 @@ DeviceBench::~DeviceBench() {
 }
 
 void DeviceBench::attach(std::shared_ptr<Device> device) {
+    for (const Counter& counter : device->counters())
+        for (const std::string_view taken : {"notifications", "interrupts", "resets", "errors"})
+            EXPECT_NE(counter.name, taken) << "a counter of the frontend";
     auto made = Frontend::create(loop, memory, std::move(device), *this);
     ASSERT_TRUE(made) << made.error().message();
     frontend_ = *std::move(made);

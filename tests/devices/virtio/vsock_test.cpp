@@ -114,7 +114,7 @@ TEST_F(VsockDevice, GuestConnects_NobodyListens_IsReset) {
     EXPECT_EQ(reset.op, Op::kReset);
     EXPECT_EQ(reset.src_port, 80u);
     EXPECT_EQ(reset.dst_port, 1025u);
-    EXPECT_EQ(v.counter("resets"), 1u);
+    EXPECT_EQ(v.counter("rx_resets"), 1u);
     EXPECT_EQ(v.counter("connections"), 0u);
 }
 

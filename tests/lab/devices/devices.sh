@@ -27,6 +27,7 @@ devices_host() {
     done
     mkdir -p /dev/net
     [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
+    chmod 666 /dev/net/tun
     # passt gives its guest the addresses of the interface that has the default route.
     for tap in ext0 tap0; do ./devtool tap $tap; done
     ip address add 192.0.2.2/24 dev ext0
@@ -53,6 +54,7 @@ devices_config() {
 vcpus = 4
 memory = "512M"
 rtc = true
+power_key = true
 [boot]
 kernel = "vmlinuz"
 initrd = "devices.cpio"
@@ -95,7 +97,9 @@ END
     printf '[realm]\n[host]\nallow = ["emulated"]\n' >>"$1"
 }
 
-# devices_run NAME TRANSPORT realm|vm: a guest that tries everything.
+as_nobody() { su -s /bin/sh -- nobody -c 'exec "$0" "$@"' "$@"; }
+
+# devices_run NAME TRANSPORT realm|vm: a guest that tries everything. The VM is a user's without privileges.
 devices_run() {
     name=$1 cfg=devices-$3.cfg
     devices_initramfs
@@ -107,24 +111,31 @@ devices_run() {
     cp second.img /srv/
     rm -f /srv/fetched
     sum=$(sha256sum second.img | cut -c1-64)
-    swiotlb=
-    [ "$3" = realm ] && swiotlb='swiotlb=8192 '
+    swiotlb='' end=reset code=80
+    [ "$3" = realm ] && swiotlb='swiotlb=8192 ' end=off code=0
+    chown nobody .
     echo "console=ttyS0 ${swiotlb}quiet panic=-1 rvmm.sum=$sum rvmm.rounds=$(count 50 5)" \
-        "rvmm.talks=$(count 500 100) rvmm.tests=disk,readonly_disk,failing,rng,console,rtc,net,rebind,vsock" >devices.cmdline
+        "rvmm.talks=$(count 1000 100) rvmm.tests=disk,readonly_disk,failing,rng,console,rtc,power,net,rebind,vsock rvmm.end=$end" >devices.cmdline
     devices_config "$cfg" "$2" "$3"
-    ./devtool echo "$cfg.vsock_6000" &
+    as_nobody ./devtool echo "$cfg.vsock_6000" &
     echoes=$!
     devices_talk "$name" "$cfg" &
     talks=$!
     devices_watch "$name" &
     watches=$!
-    launch "$name" 0 "$cfg" --report "$name.json"
+    if [ "$3" = vm ]; then
+        chmod 666 /dev/kvm && chown nobody *.img "$cfg" /dev/dm-0
+        run_as=as_nobody
+    fi
+    launch "$name" $code "$cfg" --report "$name.json"
     launched=$?
+    run_as=
     kill $echoes $talks $watches 2>/dev/null
     wait $echoes $talks $watches 2>/dev/null
     [ $launched = 0 ] || return 1
+    pidof passt >/dev/null && { bad "$name" 'passt lives on'; return 1; }
     sed -n 's/^dev: /measured: '"$name"': /p' "$name.out" | grep -v ': ok ' || true
-    for test in disk readonly failing rng console passt tap rebind vsock; do
+    for test in disk readonly failing rng console power passt tap rebind vsock; do
         has "$name" "dev: ok $test" || return 1
     done
     grep -q '^dev: FAIL' "$name.out" && { bad "$name" "$(grep '^dev: FAIL' "$name.out")"; return 1; }
@@ -142,6 +153,7 @@ devices_run() {
 devices_watch() {
     while ! grep -q 'dev: reads what will fail' "$1.raw" 2>/dev/null; do sleep 0.2; done
     devices_fail error
+    press_power_key "$1" 'waits for the key'
     while ! grep -q 'dev: serves' "$1.raw"; do sleep 0.2; done
     wget -q -O fetched http://10.9.0.2:8081/copy
     [ "$(sha256sum <fetched)" = "$(sha256sum <second.img)" ] && echo yes >/srv/fetched
@@ -151,12 +163,12 @@ devices_watch() {
 devices_talk() {
     echo 'never began' >"$1.talk"
     while ! grep -q 'vsock listens' "$1.raw" 2>/dev/null; do sleep 0.2; done
-    if ./devtool talk "$(count 500 100)" "$PWD/$2.vsock:5000" >"$1.talk.out" 2>&1; then
+    if ./devtool talk "$(count 1000 100)" "$PWD/$2.vsock:5000" >"$1.talk.out" 2>&1; then
         echo ok >"$1.talk"
     else
         cat "$1.talk.out" >"$1.talk"
     fi
-    exec ./devtool echo "$2.vsock_6001"
+    as_nobody ./devtool echo "$2.vsock_6001"
 }
 
 case_devices_realm() { devices_run devices_realm pci realm; }

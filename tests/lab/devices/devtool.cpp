@@ -4,7 +4,8 @@
 //   devtool echo SOCKET...            answers what it is sent, for ever
 //   devtool talk ROUNDS SOCKET        makes connections, two at a time, and counts echoed rounds
 //   devtool dns NAME ADDRESS          answers queries for NAME's IPv4 address
-//   devtool tap NAME                  makes a tap of several queues that stays
+//   devtool tap NAME                  makes a tap of several queues for nobody, which stays
+//   devtool gpio LINE                 waits until the line of gpiochip0 rises
 //   devtool read FILE BLOCK SECONDS   reads at random (BLOCK 0: 1 MiB, in order)
 //
 // SOCKET is a path, or vsock:CID:PORT.
@@ -23,6 +24,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/gpio.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/vm_sockets.h>
@@ -185,14 +187,30 @@ void dns(const std::string& name, const char* dotted) {
     }
 }
 
+constexpr unsigned long kNobody = 65534;
+
 int make_tap(const std::string& name) {
     const int fd = ::open("/dev/net/tun", O_RDWR);
     ifreq request = {};
     name.copy(request.ifr_name, IFNAMSIZ - 1);
     request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE;
-    if (fd < 0 || ::ioctl(fd, TUNSETIFF, &request) != 0 || ::ioctl(fd, TUNSETPERSIST, 1) != 0)
+    if (fd < 0 || ::ioctl(fd, TUNSETIFF, &request) != 0 || ::ioctl(fd, TUNSETOWNER, kNobody) != 0 ||
+        ::ioctl(fd, TUNSETPERSIST, 1) != 0)
         die(name.c_str());
     return 0;
+}
+
+int wait_for_line(unsigned line) {
+    const int chip = ::open("/dev/gpiochip0", O_RDWR);
+    gpio_v2_line_request request = {};
+    request.offsets[0] = line;
+    request.num_lines = 1;
+    request.config.flags = GPIO_V2_LINE_FLAG_INPUT | GPIO_V2_LINE_FLAG_EDGE_RISING;
+    if (chip < 0 || ::ioctl(chip, GPIO_V2_GET_LINE_IOCTL, &request) != 0) die("gpiochip0");
+    std::puts("dev: waits for the key");
+    std::fflush(stdout);
+    gpio_v2_line_event event = {};
+    return read_all(request.fd, reinterpret_cast<char*>(&event), sizeof event) ? 0 : 1;
 }
 
 int read_speed(const char* file, std::size_t block, double seconds) {
@@ -233,12 +251,15 @@ int main(int argc, char** argv) {
     if (args.size() == 3 && args[0] == "talk") return talk(std::atoi(args[1].c_str()), args[2]);
     if (args.size() == 3 && args[0] == "dns") dns(args[1], argv[3]);
     if (args.size() == 2 && args[0] == "tap") return make_tap(args[1]);
+    if (args.size() == 2 && args[0] == "gpio") {
+        return wait_for_line(static_cast<unsigned>(std::atoi(args[1].c_str())));
+    }
     if (args.size() == 4 && args[0] == "read")
         return read_speed(argv[2], static_cast<std::size_t>(std::atol(argv[3])),
                           std::atof(argv[4]));
     std::fputs(
         "usage: devtool echo SOCKET... | talk ROUNDS SOCKET | dns NAME ADDRESS"
-        " | tap NAME | read FILE BLOCK SECONDS\n",
+        " | tap NAME | gpio LINE | read FILE BLOCK SECONDS\n",
         stderr);
     return 64;
 }

@@ -6,6 +6,7 @@ good() { echo "dev: ok $*"; }
 fail() { echo "dev: FAIL $*"; }
 rounds=$(word rounds)
 mkdir -p /mnt /tmp /root
+dmesg -n 1 # what the kernel says of a disk that fails would be in the middle of our lines
 
 # The driver of a device, and the device as the driver calls it.
 driver_of() { basename "$(readlink "/sys/bus/virtio/devices/$1/driver")"; }
@@ -78,6 +79,10 @@ net() {
   done
   fail tap 'from the guest'
 }
+# The stock kernel has no driver for the key: the line of the GPIO itself.
+power() {
+  devtool gpio 3 && good power || fail power 'no key'
+}
 # Drivers that come and go, and a reset with I/O in flight.
 rebind() {
   for device in $(ls /sys/bus/virtio/devices); do
@@ -107,3 +112,11 @@ vsock() {
 
 for test in $(word tests | tr , ' '); do "$test"; done
 echo 'dev: end'
+# A reset with I/O in flight.
+if [ "$(word end)" = reset ]; then
+  for i in 1 2 3 4; do
+    (while :; do dd if=/dev/vda of=/dev/null bs=64k skip="$i" iflag=direct; done) 2>/dev/null &
+  done
+  sleep 0.5
+  reboot -f
+fi
