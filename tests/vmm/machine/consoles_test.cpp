@@ -2,6 +2,7 @@
 #include "vmm/machine/consoles.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 

@@ -1,4 +1,5 @@
 // How machines with devices end, and how their launch fails: in time, and with nothing left over.
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <fstream>
