@@ -64,14 +64,14 @@ Result<> DeviceSet::create_device(const realm::LaunchPlan& plan, const realm::De
 }
 
 Result<> DeviceSet::create_virtio(const realm::DeviceSpec& spec, const realm::VirtioBoard& board) {
-    RVMM_TRY(auto device, maker_.make(spec));
-    auto joined = join(std::move(device), board);
+    RVMM_TRY(const auto device, maker_.make(spec));
+    auto joined = join(device, board);
     if (!joined) return std::unexpected(std::move(joined).error().with_context(spec.name));
     return {};
 }
 
 /// Puts the device behind its transport.
-Result<> DeviceSet::join(std::shared_ptr<devices::virtio::Device> device,
+Result<> DeviceSet::join(const std::shared_ptr<devices::virtio::Device>& device,
                          const realm::VirtioBoard& board) {
     devices::SharedMemory& memory = to_.guest.shared_memory();
     if (const auto* place = std::get_if<realm::MmioPlace>(&board.place)) {

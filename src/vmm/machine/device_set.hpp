@@ -62,7 +62,8 @@ class DeviceSet {
     Result<> create_devices(const realm::LaunchPlan& plan);
     Result<> create_device(const realm::LaunchPlan& plan, const realm::DeviceBoard& device);
     Result<> create_virtio(const realm::DeviceSpec& spec, const realm::VirtioBoard& board);
-    Result<> join(std::shared_ptr<devices::virtio::Device> device, const realm::VirtioBoard& board);
+    Result<> join(const std::shared_ptr<devices::virtio::Device>& device,
+                  const realm::VirtioBoard& board);
     devices::InterruptLine line(std::uint32_t spi);
 
     Surroundings to_;
