@@ -30,8 +30,8 @@ hostile_run() {
     devices_host
     rm -f hostile.port hostile.vsock hostile-a.img hostile-b.img
     truncate -s 4M hostile-a.img hostile-b.img
-    launch "$name" 0 "$config" --report "$name.json" "$@" --set \
-        boot.cmdline="conversions=$(count 100 12) resets=$(count 50 8) races=$(count 100 10) sample=$(count 1 3)" || return 1
+    counts="conversions=$(count 100 12) resets=$(count 50 8) races=$(count 100 10) sample=$(count 1 3)"
+    launch "$name" 0 "$config" --report "$name.json" "$@" --set boot.cmdline="scrubbed $counts" || return 1
     grep -q FAIL "$name.out" && { bad "$name" "$(grep FAIL "$name.out")"; return 1; }
     has "$name" 'hostile: end' || return 1
     for device in $devices; do

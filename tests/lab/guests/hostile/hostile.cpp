@@ -10,7 +10,7 @@
 // reset, with requests in flight; races=N, how often a request is made of what another CPU changes
 // meanwhile (12, 50 and 20 if they are not there); sample=N, of the cases that are the same for all
 // devices each has one in N to go through, and together they have all; only=N, one device, counted
-// from 0.
+// from 0; scrubbed, pages that become shared hold zeros here.
 #include "bad_addresses.hpp"
 #include "calls.hpp"
 #include "cases.hpp"
