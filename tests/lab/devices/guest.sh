@@ -6,6 +6,7 @@ good() { echo "dev: ok $*"; }
 fail() { echo "dev: FAIL $*"; }
 rounds=$(word rounds)
 mkdir -p /mnt /tmp /root
+dmesg -n 1 # what the kernel says of a disk that fails would be in the middle of our lines
 
 # The driver of a device, and the device as the driver calls it.
 driver_of() { basename "$(readlink "/sys/bus/virtio/devices/$1/driver")"; }
