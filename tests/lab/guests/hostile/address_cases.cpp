@@ -66,7 +66,7 @@ void indirect_parts(Bench& bench) {
 }  // namespace
 
 void address_cases(Bench& bench) {
-    bench.begin("addresses");
+    bench.begin_common("addresses");
     direct_parts(bench);
     indirect_parts(bench);
     bench.end();

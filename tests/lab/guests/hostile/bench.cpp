@@ -16,8 +16,10 @@ void put(const Name& name) {
     }
 }
 
-void Bench::begin(const char* group) {
+void Bench::begin(const char* group, const Sample& taken) {
     group_ = group;
+    taken_ = taken;
+    seen_ = 0;
     cases_ = 0;
     group_failures_ = 0;
     if (dead_) revive();
@@ -31,6 +33,7 @@ void Bench::end() {
 }
 
 bool Bench::ready(const Name& name) {
+    if ((seen_++ + taken_.step - taken_.first) % taken_.step != 0) return false;
     ++cases_;
     if (dead_) fail(name, "the device is dead");
     return !dead_;

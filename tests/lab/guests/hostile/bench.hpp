@@ -17,13 +17,22 @@ void put(const Name& name);
 
 class Bench {
   public:
+    /// Of cases that are about what all devices have in common, each one does every `step`th, from
+    /// `first` on, so that together they do all.
+    struct Sample {
+        std::uint64_t step = 1;
+        std::uint64_t first = 0;
+    };
     /// `witness` is another device, or nullptr.
-    Bench(Driver& device, Driver* witness) : device_(device), witness_(witness) {}
+    Bench(Driver& device, Driver* witness, const Sample& sample)
+        : device_(device), witness_(witness), sample_(sample) {}
 
     Driver& device() { return device_; }
 
     /// The group of cases from here on: "hostile: DEVICE GROUP: ...".
-    void begin(const char* group);
+    void begin(const char* group) { begin(group, {}); }
+    /// The same, of cases that all devices have in common.
+    void begin_common(const char* group) { begin(group, sample_); }
     void end();
 
     /// After `wrong()` the device needs a reset.
@@ -62,6 +71,7 @@ class Bench {
     unsigned failures() const { return failures_; }
 
   private:
+    void begin(const char* group, const Sample& taken);
     bool ready(const Name& name);
     void recover(const Name& name);
     void go_on(const Name& name);
@@ -71,6 +81,9 @@ class Bench {
 
     Driver& device_;
     Driver* witness_;
+    const Sample sample_;
+    Sample taken_;            // of this group
+    std::uint64_t seen_ = 0;  // cases of this group
     const char* group_ = "";
     unsigned cases_ = 0;
     unsigned group_failures_ = 0;

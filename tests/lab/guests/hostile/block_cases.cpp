@@ -12,9 +12,6 @@ namespace {
 
 constexpr std::uint32_t kFlush = 4;
 constexpr std::uint32_t kGetId = 8;
-constexpr std::uint32_t kDiscard = 11;
-constexpr std::uint32_t kWriteZeroes = 13;
-constexpr std::uint32_t kRange = 16;
 
 /// The status that the device answers with.
 std::uint8_t answer_to(Driver& driver, const Request& request) {
@@ -98,28 +95,28 @@ struct BadRange {
     char name[28];
 };
 constexpr BadRange kBadRanges[] = {
-    {0, 0, 0, kRange, kBlockIoError, "no sectors"},
-    {0, 0xffff'ffff, 0, kRange, kBlockIoError, "2 TiB"},
-    {~std::uint64_t{0}, 8, 0, kRange, kBlockIoError, "the last there could be"},
-    {~std::uint64_t{0} - 3, 8, 0, kRange, kBlockIoError, "wraps around"},
-    {0, 8, 0xffff'fffe, kRange, kBlockUnsupported, "flags that are not known"},
+    {0, 0, 0, kBlockRange, kBlockIoError, "no sectors"},
+    {0, 0xffff'ffff, 0, kBlockRange, kBlockIoError, "2 TiB"},
+    {~std::uint64_t{0}, 8, 0, kBlockRange, kBlockIoError, "the last there could be"},
+    {~std::uint64_t{0} - 3, 8, 0, kBlockRange, kBlockIoError, "wraps around"},
+    {0, 8, 0xffff'fffe, kBlockRange, kBlockUnsupported, "flags that are not known"},
     {0, 8, 0, 0, kBlockIoError, "no range"},
-    {0, 8, 0, kRange - 1, kBlockIoError, "a part of a range"},
-    {0, 8, 0, kRange + 8, kBlockIoError, "a range and a half"},
+    {0, 8, 0, kBlockRange - 1, kBlockIoError, "a part of a range"},
+    {0, 8, 0, kBlockRange + 8, kBlockIoError, "a range and a half"},
     {0, 8, 0, 4096, kBlockIoError, "256 ranges"},
 };
 
 void ranges(Bench& bench) {
     Driver& driver = bench.device();
-    for (const std::uint32_t type : {kDiscard, kWriteZeroes}) {
+    for (const std::uint32_t type : {kBlockDiscard, kBlockWriteZeroes}) {
         for (const BadRange& bad : kBadRanges) {
-            const char* const how = type == kDiscard ? "discarded" : "zeroed";
+            const char* const how = type == kBlockDiscard ? "discarded" : "zeroed";
             bench.harmless({"a range", how, bad.name}, [&] {
                 fill(driver.buffer(1), kPage, 0);
                 mmio_write64(driver.buffer(1), bad.sector);
                 mmio_write32(driver.buffer(1) + 8, bad.sectors);
                 mmio_write32(driver.buffer(1) + 12, bad.flags);
-                sync_caches(reinterpret_cast<const void*>(driver.buffer(1)), kRange);
+                sync_caches(reinterpret_cast<const void*>(driver.buffer(1)), kBlockRange);
                 return answer_to(driver, block_request(driver, type, 0, driver.buffer(1),
                                                        bad.size)) == bad.status;
             });

@@ -6,6 +6,7 @@
 #include "pool.hpp"
 #include "requests.hpp"
 #include "rsi.hpp"
+#include "runtime.hpp"
 
 namespace guest::hostile {
 namespace {
@@ -40,6 +41,28 @@ bool has_ended(Driver& driver) {
     return true;
 }
 
+/// As many requests as there are places, all at once.
+template <class Make>
+void offer_many(Driver& driver, Make make) {
+    Queue& queue = driver.requests();
+    for (unsigned at = 0; at + Request::kMost <= queue.size(); at += Request::kMost) {
+        make(at / Request::kMost).put_into(queue.table(), at);
+        queue.offer(static_cast<std::uint16_t>(at));
+    }
+    driver.ring();
+}
+
+/// Keeps the device at work on all of the area for a while.
+void read_often(Driver& driver) {
+    offer_many(driver, [&](unsigned) { return block_request(driver, kBlockRead, 0, area, kSize); });
+}
+
+/// Makes pages shared that hold kOwn. They do not show it, nor what a device wrote too late.
+bool show_again(std::uint64_t first, std::size_t pages) {
+    if (!make_shared(first, pages) || holds(first, 8, kOwn)) return false;
+    return !has_argument("scrubbed") || holds(first, pages * kPage, 0);
+}
+
 /// Makes pages private at once after `begin()`. What is in them then is nobody's but the guest's.
 template <class Begin>
 bool turns_private(Driver& driver, std::uint64_t first, std::size_t pages, std::uint64_t delay,
@@ -52,8 +75,7 @@ bool turns_private(Driver& driver, std::uint64_t first, std::size_t pages, std::
     good = has_ended(driver) && good;
     wait_for_late_writes();
     good = holds(plain(first), pages * kPage, kOwn) && good;
-    // What the other side sees of them is not what was private.
-    return make_shared(first, pages) && !holds(first, 8, kOwn) && good;
+    return show_again(first, pages) && good;
 }
 
 /// A part of what a disk is read into becomes private.
@@ -65,9 +87,8 @@ void data_conversions(Bench& bench, std::uint64_t rounds) {
         const std::uint64_t page = pages == 1 ? i * 7 % kPages : 0;
         bench.recovers({"what is read into becomes private"}, [&] {
             fill(area, kSize, 0);
-            return turns_private(driver, area + page * kPage, pages, i * i * 50, [&] {
-                driver.submit(block_request(driver, kBlockRead, 0, area, kSize));
-            });
+            return turns_private(driver, area + page * kPage, pages, i % 16 * 10'000,
+                                 [&] { read_often(driver); });
         });
     }
 }
@@ -89,8 +110,8 @@ void queue_conversions(Bench& bench, std::uint64_t rounds) {
                 wait_for_late_writes();
                 // A break that is none: what the device wrote to the page shows up as no reset.
                 const bool untouched = holds(plain(page), kPage, 0);
-                make_shared(page, 1);
-                if (!untouched) driver.reset();
+                fill(plain(page), kPage, kOwn);
+                if (!show_again(page, 1) || !untouched) driver.reset();
             });
         }
     }
@@ -117,30 +138,28 @@ void early_conversions(Bench& bench) {
     }
 }
 
+/// What takes its time: of a disk, in turn, reads, writes and zeroing all of it.
+Request long_request(const Driver& driver, unsigned round, unsigned place) {
+    if (driver.type() != kBlock) return good_request(driver);
+    constexpr std::uint32_t kPart = kSize / 8;
+    const std::uint64_t part = area + place % 8 * kPart;
+    if (round % 3 == 0) return block_request(driver, kBlockRead, 0, part, kPart);
+    if (round % 3 == 1) return block_request(driver, kBlockWrite, 0, part, kPart);
+    const std::uint64_t range = driver.buffer(1);
+    fill(range, kBlockRange, 0);
+    mmio_write32(range + 8, static_cast<std::uint32_t>(block_sectors(driver)));
+    sync_caches(reinterpret_cast<const void*>(range), kBlockRange);
+    return block_request(driver, kBlockWriteZeroes, 0, range, kBlockRange);
+}
+
 /// As many requests as there are places, and a reset at once. Nothing comes after it.
 bool reset_in_flight(Driver& driver, unsigned round) {
-    constexpr std::uint32_t kPart = kSize / 8;
-    const bool reads = driver.type() == kBlock;
     fill(area, kSize, 0);
     Queue& queue = driver.requests();
-    const unsigned count = queue.size() / 4;
-    const Request first = good_request(driver);
-    for (unsigned i = 0; i < count; ++i) {
-        Request request = first;
-        if (reads) request.parts[1] = {area + i % 8 * kPart, kPart, kWrite, 0};
-        for (unsigned part = 0; part < request.count; ++part) {
-            Descriptor descriptor = request.parts[part];
-            const unsigned at = 4 * i + part;
-            if (part + 1 < request.count) {
-                descriptor.flags |= kNext;
-                descriptor.next = static_cast<std::uint16_t>(at + 1);
-            }
-            put_descriptor(queue.table(), at, descriptor);
-        }
-        queue.offer(static_cast<std::uint16_t>(4 * i));
+    offer_many(driver, [&](unsigned place) {
         if (round % 2 == 0) driver.ring();
-    }
-    driver.ring();
+        return long_request(driver, round, place);
+    });
     for (volatile unsigned i = 0; i < round * 20;) i = i + 1;
     if (!driver.reset()) return false;
     for (const Area a : kAreas) fill(queue.area(a), kPage, kOwn);

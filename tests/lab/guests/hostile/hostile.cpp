@@ -8,7 +8,9 @@
 //
 // Its command line: conversions=N and resets=N, how often memory becomes private, and devices are
 // reset, with requests in flight; races=N, how often a request is made of what another CPU changes
-// meanwhile (12, 50 and 20 if they are not there); only=N, one device, counted from 0.
+// meanwhile (12, 50 and 20 if they are not there); sample=N, of the cases that are the same for all
+// devices each has one in N to go through, and together they have all; only=N, one device, counted
+// from 0; scrubbed, pages that become shared hold zeros here.
 #include "bad_addresses.hpp"
 #include "calls.hpp"
 #include "cases.hpp"
@@ -55,9 +57,9 @@ Driver* witness_for(std::size_t index) {
     return witness;
 }
 
-void torment(std::size_t index, const FlightCounts& counts) {
+void torment(std::size_t index, const FlightCounts& counts, std::uint64_t step) {
     const std::uint64_t start = now_ms();
-    Bench bench(drivers[index], witness_for(index));
+    Bench bench(drivers[index], witness_for(index), {.step = step, .first = index % step});
     address_cases(bench);
     ring_cases(bench);
     setup_cases(bench);
@@ -80,12 +82,14 @@ std::uint64_t guest_main() {
     number_argument("conversions=", counts.conversions);
     number_argument("resets=", counts.resets);
     number_argument("races=", counts.races);
+    std::uint64_t step = 1;
+    if (number_argument("sample=", step) && step == 0) step = 1;
     std::uint64_t only = kMaxDevices;
     number_argument("only=", only);
     print_line("hostile: ", realm().active ? "a realm" : "an ordinary VM");
     if (open_devices()) {
         for (std::size_t i = 0; i < found.count; ++i) {
-            if (only == kMaxDevices || only == i) torment(i, counts);
+            if (only == kMaxDevices || only == i) torment(i, counts, step);
         }
     }
     print_line("hostile: end");

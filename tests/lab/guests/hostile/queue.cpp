@@ -25,14 +25,14 @@ void put_descriptor(std::uint64_t table, unsigned index, const Descriptor& descr
     sync_caches(memory_at(at), sizeof(Descriptor));
 }
 
-void Request::put_into(std::uint64_t table) const {
+void Request::put_into(std::uint64_t table, unsigned first) const {
     for (unsigned i = 0; i < count; ++i) {
         Descriptor part = parts[i];
         if (i + 1 < count) {
             part.flags |= kNext;
-            part.next = static_cast<std::uint16_t>(i + 1);
+            part.next = static_cast<std::uint16_t>(first + i + 1);
         }
-        put_descriptor(table, i, part);
+        put_descriptor(table, first + i, part);
     }
 }
 

@@ -33,8 +33,8 @@ struct Request {
         parts[count++] = {address, length, flags, 0};
         return *this;
     }
-    /// From entry 0 of a table on.
-    void put_into(std::uint64_t table) const;
+    /// From entry `first` of a table on.
+    void put_into(std::uint64_t table, unsigned first = 0) const;
 };
 
 struct Used {

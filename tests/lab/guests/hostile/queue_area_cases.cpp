@@ -40,7 +40,7 @@ void start_with(Driver& driver, Area area, std::uint64_t address) {
 }  // namespace
 
 void queue_area_cases(Bench& bench) {
-    bench.begin("queue areas");
+    bench.begin_common("queue areas");
     Driver& driver = bench.device();
     for (const Area area : kAreas) {
         const std::uint32_t size = size_of(area, driver.requests().size());

@@ -174,6 +174,16 @@ void vsock_cases(Bench& bench) {
     }
     odd_packet(bench, "longer than its chain", [](VsockPacket& p) { p.length = kAnyData + 1; });
     odd_packet(bench, "of 4 GiB - 1", [](VsockPacket& p) { p.length = 0xffff'ffff; });
+    // Those that are not taken wait for room; other devices go on, and a reset forgets them.
+    bench.recovers({"packets", "that nobody has room for the answers to"}, [&] {
+        constexpr unsigned kMostTaken = 1000;
+        for (unsigned i = 0; i < kMostTaken; ++i) {
+            driver.submit(good_request(driver));
+            Used used{};
+            if (!driver.requests().wait_used(used, 10 * kQuietMs)) return i > 0;
+        }
+        return false;
+    });
     bad_rooms(bench, 0, kVsockHeader, [&] { driver.submit(good_request(driver)); });
 }
 

@@ -19,12 +19,15 @@ bool wait_used(Driver& driver, Used& used);
 // virtio-blk: section 5.2.6.
 inline constexpr std::uint32_t kBlockRead = 0;
 inline constexpr std::uint32_t kBlockWrite = 1;
+inline constexpr std::uint32_t kBlockDiscard = 11;
+inline constexpr std::uint32_t kBlockWriteZeroes = 13;
 inline constexpr std::uint8_t kBlockOk = 0;
 inline constexpr std::uint8_t kBlockIoError = 1;
 inline constexpr std::uint8_t kBlockUnsupported = 2;
 inline constexpr std::uint8_t kBlockUntouched = 0xff;  // what is there before the device's answer
 inline constexpr std::uint32_t kSector = 512;
 inline constexpr std::uint32_t kBlockHeader = 16;
+inline constexpr std::uint32_t kBlockRange = 16;  // of a discard, or of zeroes
 
 /// Its header, and where its status will be.
 void write_block_header(std::uint64_t at, std::uint32_t type, std::uint64_t sector);

@@ -211,7 +211,7 @@ void overlaps(Bench& bench) {
 }  // namespace
 
 void ring_cases(Bench& bench) {
-    bench.begin("rings");
+    bench.begin_common("rings");
     part_lengths(bench);
     links(bench);
     heads(bench);

@@ -189,7 +189,7 @@ void missing_queues(Bench& bench) {
 }  // namespace
 
 void setup_cases(Bench& bench) {
-    bench.begin("setup");
+    bench.begin_common("setup");
     features(bench);
     feature_order(bench);
     status_order(bench);
