@@ -92,8 +92,7 @@ Result<int> run(const RunOptions& options) {
     RVMM_TRY(const auto kvm, KvmAccess::create(options.record));
     RVMM_TRY(auto spec, realm::load_config(options.config, options.parsing));
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
-    RVMM_TRY(const auto plan,
-             realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
+    RVMM_TRY(auto plan, realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
     vmm::RunRequest request;
     RVMM_TRY(request.lab, vmm::lab::LabSearch::from_environment(options.lab));
     std::optional<measure::Digest> rim;
@@ -105,6 +104,11 @@ Result<int> run(const RunOptions& options) {
     };
     if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
     request.wants_report = options.json || options.stats || report.has_value();
+    request.loaded = [&]() -> Result<> {
+        if (request.wants_report) RVMM_CHECK(request.rim());
+        plan.release_images();
+        return {};
+    };
     request.profiles = profiles.text;
     request.wishes = {options.emulate, host_kind(options.host)};
     request.console_to_stderr = options.json;

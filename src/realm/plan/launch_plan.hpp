@@ -59,6 +59,8 @@ class LaunchPlan {
     bool is_realm() const { return spec_.realm.has_value(); }
     const Board& board() const { return board_; }
     const GuestLayout& layout() const { return layout_; }
+    /// Gives back the images' memory, once the guest has them: of the layout nothing remains.
+    void release_images() { layout_.blobs.clear(); }
     /// In the order in which they are done. Ordinary VMs have populate steps and RECs too; their
     /// "RECs" are the vCPUs.
     std::span<const PlanStep> steps() const { return steps_; }

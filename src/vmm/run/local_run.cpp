@@ -124,6 +124,7 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(auto built, build(plan, request, host, system, console));
     RVMM_TRY(const auto machine,
              Machine::create(plan, std::move(built.vm), *built.guest, loop, console));
+    RVMM_CHECK(request.loaded());
     RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));
     if (!report.outcome.detail.empty()) warn("the guest cannot go on: {}", report.outcome.detail);
     result.exit_code = report.outcome.exit_code();

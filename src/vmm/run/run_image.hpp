@@ -23,6 +23,9 @@ struct RunRequest {
     /// What the plan measures to; empty for an ordinary VM. Asked for where it is needed: a real
     /// realm is measured by its RMM, and only a report says what was predicted.
     std::function<Result<measure::Digest>()> rim;
+    /// Called when a guest on this machine has been loaded and not yet run: nothing looks at the
+    /// plan's layout any more, unless rim() does.
+    std::function<Result<>()> loaded = [] { return Result<>(); };
     std::string profiles;           // text of the user's table of profiles; empty: there is none
     kvm::Driver* driver = nullptr;  // what KVM is reached through; nullptr: the kernel itself
     bool records = false;           // `driver` makes a recording

@@ -35,10 +35,27 @@ devices_host() {
     ip link set ext0 up && ip link set tap0 up
     ip route del default && ip route add default via 192.0.2.1 dev ext0
     ./devtool dns files.test 192.0.2.1 &
-    mkdir -p /srv && httpd -p 8080 -h /srv
+    mkdir -p /srv/cgi-bin
+    grep -q debugfs /proc/mounts || mount -t debugfs debugfs /sys/kernel/debug
+    for fact in exits doorbells memory; do
+        printf '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\n. %s/devices.sh\ndevices_%s\n' \
+            "$PWD" $fact >/srv/cgi-bin/$fact
+    done
+    chmod 755 /srv/cgi-bin/*
+    httpd -p 8080 -h /srv
     truncate -s 16M third.img
     losetup /dev/loop0 third.img
     /sbin/dmsetup create failing --noudevsync --table '0 32768 linear /dev/loop0 0'
+}
+# What a guest may ask by HTTP: exits for registers that reached rvmm, those that the kernel answered
+# (doorbells are among them), and the KiB of memory that rvmm has besides the guest's, which is in files
+# in memory or one big mapping.
+devices_exits() { cat /sys/kernel/debug/kvm/mmio_exit_user; }
+devices_doorbells() { cat /sys/kernel/debug/kvm/mmio_exit_kernel; }
+devices_memory() {
+    awk '/^[0-9a-f]+-/ { guest = $6 ~ /memfd/ } /^Size:/ && $2 >= 262144 { guest = 1 }
+        /^Rss:/ && !guest { sum += $2 } END { print sum }' \
+        "/proc/$(ps -o pid,args | awk '$2 == "rvmm" && $3 == "run" { print $1; exit }')/smaps"
 }
 devices_fail() { # devices_fail linear|error: what reads of the third disk come to
     table="0 32768 $1"
@@ -115,7 +132,7 @@ devices_run() {
     [ "$3" = realm ] && swiotlb='swiotlb=8192 ' end=off code=0
     chown nobody .
     echo "console=ttyS0 ${swiotlb}quiet panic=-1 rvmm.sum=$sum rvmm.rounds=$(count 50 5)" \
-        "rvmm.talks=$(count 1000 100) rvmm.tests=disk,readonly_disk,failing,rng,console,rtc,power,net,rebind,vsock rvmm.end=$end" >devices.cmdline
+        "rvmm.talks=$(count 1000 100) rvmm.tests=disk,readonly_disk,failing,rng,console,rtc,power,net,data_path,rebind,vsock rvmm.end=$end" >devices.cmdline
     devices_config "$cfg" "$2" "$3"
     as_nobody ./devtool echo "$cfg.vsock_6000" &
     echoes=$!
@@ -139,6 +156,7 @@ devices_run() {
         has "$name" "dev: ok $test" || return 1
     done
     grep -q '^dev: FAIL' "$name.out" && { bad "$name" "$(grep '^dev: FAIL' "$name.out")"; return 1; }
+    devices_counted "$name" "$2" || return 1
     # What the guest left behind.
     /sbin/e2fsck -fn first.img >e2fsck.out 2>&1 || { bad "$name" "e2fsck: $(cat e2fsck.out)"; return 1; }
     [ "$(tr -d '\r' <"$cfg.log" | sha256sum)" = "$(seq 1 20000 | sha256sum)" ] ||
@@ -147,6 +165,17 @@ devices_run() {
     [ "$(cat "$name.talk")" = ok ] || { bad "$name" "vsock, host to guest: $(cat "$name.talk")"; return 1; }
     echo "measured: $name: guest run $took s"
     ok "$name"
+}
+
+# devices_counted NAME TRANSPORT: with virtio-pci, data needs no exit for a register (but with
+# virtio-mmio, so they are counted), and doorbells end in the kernel. 20,000 bytes on hvc0 do not go one by one.
+devices_counted() {
+    counted() { sed -n "s/^dev: $2 //p" "$1.out"; }
+    exits=$(counted "$1" exits)
+    [ "$(counted "$1" doorbells)" -gt 10 ] || { bad "$1" 'exits are not counted'; return 1; }
+    case $2 in pci) [ "$exits" = 0 ] ;; *) [ "$exits" -gt 200 ] ;; esac ||
+        { bad "$1" "$exits exits while data went by $2"; return 1; }
+    [ "$(counted "$1" hvc0)" -lt 2000 ] || { bad "$1" "$(counted "$1" hvc0) exits for hvc0"; return 1; }
 }
 
 # devices_watch NAME: does what the guest waits for.

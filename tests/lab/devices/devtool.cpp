@@ -6,12 +6,10 @@
 //   devtool dns NAME ADDRESS          answers queries for NAME's IPv4 address
 //   devtool tap NAME                  makes a tap of several queues for nobody, which stays
 //   devtool gpio LINE                 waits until the line of gpiochip0 rises
-//   devtool read FILE BLOCK SECONDS   reads at random (BLOCK 0: 1 MiB, in order)
 //
 // SOCKET is a path, or vsock:CID:PORT.
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -213,31 +211,6 @@ int wait_for_line(unsigned line) {
     return read_all(request.fd, reinterpret_cast<char*>(&event), sizeof event) ? 0 : 1;
 }
 
-int read_speed(const char* file, std::size_t block, double seconds) {
-    const bool in_order = block == 0;
-    if (in_order) block = 1 << 20;
-    const int fd = ::open(file, O_RDONLY | O_DIRECT);
-    const off_t size = fd < 0 ? -1 : ::lseek(fd, 0, SEEK_END);
-    if (size < static_cast<off_t>(block)) die(file);
-    void* buffer = std::aligned_alloc(4096, block);
-    const std::uint64_t blocks = static_cast<std::uint64_t>(size) / block;
-    std::mt19937_64 random(1);
-    std::uint64_t done = 0;
-    const auto begin = std::chrono::steady_clock::now();
-    double took = 0;
-    while (took < seconds) {
-        const std::uint64_t at = (in_order ? done : random()) % blocks;
-        if (::pread(fd, buffer, block, static_cast<off_t>(at * block)) !=
-            static_cast<ssize_t>(block))
-            die("pread");
-        ++done;
-        took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    }
-    std::printf("%s %zu %.1f reads/s %.1f MB/s\n", in_order ? "sequential" : "random", block,
-                static_cast<double>(done) / took, static_cast<double>(done * block) / took / 1e6);
-    return 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -254,12 +227,9 @@ int main(int argc, char** argv) {
     if (args.size() == 2 && args[0] == "gpio") {
         return wait_for_line(static_cast<unsigned>(std::atoi(args[1].c_str())));
     }
-    if (args.size() == 4 && args[0] == "read")
-        return read_speed(argv[2], static_cast<std::size_t>(std::atol(argv[3])),
-                          std::atof(argv[4]));
     std::fputs(
         "usage: devtool echo SOCKET... | talk ROUNDS SOCKET | dns NAME ADDRESS"
-        " | tap NAME | gpio LINE | read FILE BLOCK SECONDS\n",
+        " | tap NAME | gpio LINE\n",
         stderr);
     return 64;
 }

@@ -83,6 +83,24 @@ net() {
 power() {
   devtool gpio 3 && good power || fail power 'no key'
 }
+# Exits while data goes, as the host counts them, and rvmm's memory. Those for registers more than once
+# if need be: what the kernel has to say in between goes out by registers.
+host_says() { wget -q -O - "http://10.9.0.1:8080/cgi-bin/$1"; }
+data_path() {
+  for i in 1 2 3; do
+    exits=$(host_says exits) doorbells=$(host_says doorbells)
+    dd if=/dev/vdb of=/dev/null bs=4k count=200 iflag=direct 2>/dev/null
+    dd if=/dev/hwrng of=/dev/null bs=64 count=20 2>/dev/null
+    exits=$(($(host_says exits) - exits))
+    [ $exits = 0 ] && break
+  done
+  echo "dev: exits $exits"
+  echo "dev: doorbells $(($(host_says doorbells) - doorbells))"
+  doorbells=$(host_says doorbells) exits=$(host_says exits)
+  head -c 20000 /dev/zero | tr '\0' x >/dev/hvc0
+  echo "dev: hvc0 $(($(host_says doorbells) - doorbells + $(host_says exits) - exits))"
+  echo "dev: memory $(host_says memory)"
+}
 # Drivers that come and go, and a reset with I/O in flight.
 rebind() {
   for device in $(ls /sys/bus/virtio/devices); do
