@@ -23,6 +23,9 @@ class DeviceSetTest : public ::testing::TestWithParam<MachineKind> {
     DeviceMachine machine{GetParam()};
 };
 
+/// Where memory can be private.
+class DeviceSetInRealm : public DeviceSetTest {};
+
 std::string text_of(ByteSpan bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -187,8 +190,7 @@ TEST_P(DeviceSetTest, SeveralDevices_AreApartAndAllInTheReport) {
 }
 
 // Memory that is not shared is out of reach, and is when it was shared before.
-TEST_P(DeviceSetTest, PrivateMemory_IsOutOfReach) {
-    if (GetParam().on == GuestOn::kVm) GTEST_SKIP() << "a VM's memory is all open";
+TEST_P(DeviceSetInRealm, PrivateMemory_IsOutOfReach) {
     machine.spec().devices = {machine.device("rng0", realm::RngSpec{})};
     const auto run = machine.run([&](LiveGuest& guest) {
         const auto rng = machine.driver(guest, 0, kRngType);
@@ -210,6 +212,13 @@ TEST_P(DeviceSetTest, PrivateMemory_IsOutOfReach) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DeviceSetTest, ::testing::ValuesIn(all_machine_kinds()), name_of);
+INSTANTIATE_TEST_SUITE_P(
+    All, DeviceSetInRealm,
+    ::testing::Values(MachineKind{GuestOn::kEmulatedRealm, realm::Transport::kMmio},
+                      MachineKind{GuestOn::kEmulatedRealm, realm::Transport::kPci},
+                      MachineKind{GuestOn::kCcaRealm, realm::Transport::kMmio},
+                      MachineKind{GuestOn::kCcaRealm, realm::Transport::kPci}),
+    name_of);
 
 }  // namespace
 }  // namespace rvmm::vmm

@@ -28,13 +28,17 @@ bool eventually(const std::function<bool()>& done) {
     return false;
 }
 
-/// The next bytes of a socket, at most `limit`; none at its end or after 5 s.
-std::string read_some(int fd, std::size_t limit = 4096) {
+/// The next `size` bytes of a socket; fewer at its end or after 5 s without any.
+std::string read_bytes(int fd, std::size_t size) {
+    std::string bytes(size, '\0');
+    std::size_t done = 0;
     pollfd entry = {fd, POLLIN, 0};
-    if (::poll(&entry, 1, 5000) != 1) return {};
-    std::string bytes(limit, '\0');
-    const ssize_t n = ::read(fd, bytes.data(), limit);
-    bytes.resize(n < 0 ? 0 : static_cast<std::size_t>(n));
+    while (done < size && ::poll(&entry, 1, 5000) == 1) {
+        const ssize_t n = ::read(fd, bytes.data() + done, size - done);
+        if (n <= 0) break;
+        done += static_cast<std::size_t>(n);
+    }
+    bytes.resize(done);
     return bytes;
 }
 
@@ -86,9 +90,7 @@ TEST_F(PasstHelper, Options_FollowTheSocketAndNothingElseIsInherited) {
     auto passt = Passt::start(options);
     ASSERT_TRUE(passt) << passt.error().message();
     const UniqueFd socket = passt->take_socket();
-    std::string got;
-    for (std::string part = "-"; !part.empty(); got += part) part = read_some(socket.get());
-    EXPECT_EQ(got, "socket\n8080:80\n");
+    EXPECT_EQ(read_bytes(socket.get(), 100), "socket\n8080:80\n");
     ASSERT_TRUE(eventually([&] { return !passt->check(); }));
 }
 
@@ -159,11 +161,13 @@ TEST_F(PasstHelper, RealOne_AnswersArpAndEndsWithItsSocket) {
         "0a000001");
     ASSERT_EQ(::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(request.size()));
-    const std::string answer = read_some(socket.get());
+    // passt writes the frame's length and the frame one after the other.
+    const std::string answer = read_bytes(socket.get(), request.size());
     if (answer.empty()) {
         const auto checked = passt->check();
         GTEST_SKIP() << (checked ? "no answer" : checked.error().message());
     }
+    EXPECT_EQ(answer.size(), request.size());
     EXPECT_EQ(to_hex(as_bytes(answer)).substr(0, 20), "0000002a525400123456");
     EXPECT_TRUE(passt->check());
     socket.reset();
