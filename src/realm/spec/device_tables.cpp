@@ -141,6 +141,27 @@ Result<> check_stdio(const std::vector<TableKeys>& keys, const std::vector<Devic
                             keys_of(first).where("mode")));
 }
 
+/// Two writers of one image would spoil it.
+Result<> check_images(const std::vector<TableKeys>& keys, const std::vector<DeviceSpec>& devices) {
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+        const auto* disk = std::get_if<DiskSpec>(&devices[i].what);
+        if (disk == nullptr) continue;
+        const auto shares = [&](const DeviceSpec& other) {
+            const auto* first = std::get_if<DiskSpec>(&other.what);
+            return first != nullptr && !(first->readonly && disk->readonly) &&
+                   first->path.lexically_normal() == disk->path.lexically_normal();
+        };
+        const auto first =
+            static_cast<std::size_t>(std::ranges::find_if(devices, shares) - devices.begin());
+        if (first < i)
+            return keys[i].refuse(
+                "path", fmt::format("\"{}\" is that of the [[disk]] at {} already; give each its "
+                                    "own copy, or set \"readonly = true\" for both",
+                                    disk->path.native(), keys[first].where("path")));
+    }
+    return {};
+}
+
 }  // namespace
 
 std::vector<DeviceSpec> default_devices(const Settings& settings) {
@@ -157,6 +178,7 @@ Result<> check_devices(const Settings& settings, const std::vector<DeviceSpec>& 
         RVMM_CHECK(std::visit(KeyCheck{keys[i]}, devices[i].what));
     }
     RVMM_CHECK(check_stdio(keys, devices));
+    RVMM_CHECK(check_images(keys, devices));
     return check_names(keys, devices);
 }
 

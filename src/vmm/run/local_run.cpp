@@ -2,6 +2,7 @@
 
 #include <asio/io_context.hpp>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.hpp"
@@ -112,11 +113,21 @@ Result<Built> build(const realm::LaunchPlan& plan, const RunRequest& request, co
     return build_loaded(plan, system, std::move(guest));
 }
 
+/// As many as this user may have: a guest's vsock connections are a descriptor each, and the usual
+/// limit is there for programs that use select().
+void allow_descriptors() {
+    rlimit limit = {};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);  // refused: connections are, one by one
+}
+
 }  // namespace
 
 Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request,
                               const LocalHost& host, kvm::Driver& driver) {
     RVMM_TRY(const auto system, kvm::System::open(driver));
+    allow_descriptors();
     asio::io_context loop(1);
     ConsoleOutput console(loop, console_descriptor(plan, request));
     RunResult result;

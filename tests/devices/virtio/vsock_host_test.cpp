@@ -175,6 +175,7 @@ TEST_F(SilentClients, AreSentAwayInTime) {
 TEST_F(SilentClients, DoNotKeepOthersOut) {
     open({.client = std::chrono::seconds(100), .clients = 8});
     std::vector<HostSocket> silent;
+    silent.reserve(50);
     for (int i = 0; i < 50; ++i) silent.push_back(connect());
     auto honest = connect();
     honest.send("CONNECT 52\n");

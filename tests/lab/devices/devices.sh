@@ -168,13 +168,16 @@ devices_run() {
 }
 
 # devices_counted NAME TRANSPORT: with virtio-pci, data needs no exit for a register (but with
-# virtio-mmio, so they are counted), and doorbells end in the kernel. 20,000 bytes on hvc0 do not go one by one.
+# virtio-mmio, so they are counted), and doorbells end in the kernel. 20,000 bytes on hvc0 do not go one
+# by one. rvmm has less than 8 MiB of its own, all devices together.
 devices_counted() {
     counted() { sed -n "s/^dev: $2 //p" "$1.out"; }
     exits=$(counted "$1" exits)
     [ "$(counted "$1" doorbells)" -gt 10 ] || { bad "$1" 'exits are not counted'; return 1; }
     case $2 in pci) [ "$exits" = 0 ] ;; *) [ "$exits" -gt 200 ] ;; esac ||
         { bad "$1" "$exits exits while data went by $2"; return 1; }
+    [ "$(counted "$1" memory)" -gt 1000 ] && [ "$(counted "$1" memory)" -lt 8192 ] ||
+        { bad "$1" "rvmm has $(counted "$1" memory) KiB of its own"; return 1; }
     [ "$(counted "$1" hvc0)" -lt 2000 ] || { bad "$1" "$(counted "$1" hvc0) exits for hvc0"; return 1; }
 }
 
