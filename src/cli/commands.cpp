@@ -16,6 +16,7 @@
 #include "cli/measure_command.hpp"
 #include "cli/profiles_command.hpp"
 #include "cli/run_command.hpp"
+#include "cli/token_command.hpp"
 
 namespace rvmm::cli {
 
@@ -40,6 +41,7 @@ int run_commands(int argc, char** argv) {
     add_find_command(app, result);
     add_dtb_command(app, result);
     add_profiles_command(app, result);
+    add_token_command(app, result);
     add_doctor_command(app, result);
     add_lab_command(app, result);
     try {

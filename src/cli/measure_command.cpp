@@ -29,18 +29,6 @@ struct MeasureOptions {
     std::string output;
 };
 
-/// Standard output, or the file of --output.
-Result<> emit(const MeasureOptions& options, ByteSpan bytes, bool binary) {
-    if (!options.output.empty()) {
-        RVMM_TRY(NewFile file, NewFile::create(options.output, "output"));
-        RVMM_CHECK(file.write(bytes));
-        return file.finish();
-    }
-    if (binary && stdout_is_terminal())
-        return fail(Stage::kUsage, "CBOR is not for a terminal: use --output FILE or a pipe");
-    return write_all(Stage::kLaunch, STDOUT_FILENO, bytes, "the measurement");
-}
-
 Result<int> measure_steps(const MeasureOptions& options) {
     if (!options.image.config.empty() || options.is_foreign || !options.log.empty())
         return fail(Stage::kUsage, "--steps takes no config, --layout or --log beside it");
@@ -52,7 +40,7 @@ Result<int> measure_steps(const MeasureOptions& options) {
     RVMM_TRY(const Bytes text, read_file("steps", options.steps, realm::kMaxStepsSize));
     const std::string_view json(reinterpret_cast<const char*>(text.data()), text.size());
     RVMM_TRY(const auto outcome, realm::run_steps(json, options.steps, steps));
-    RVMM_CHECK(emit(options, as_bytes(realm::to_json(outcome)), false));
+    RVMM_CHECK(emit(options.output, as_bytes(realm::to_json(outcome)), Contents::kText));
     return to_int(ExitCode::kShutdown);
 }
 
@@ -87,14 +75,14 @@ Result<int> run(const MeasureOptions& options) {
     const realm::Measurement measurement = realm::make_measurement(plan, folded);
     if (options.format == "corim") {
         RVMM_TRY(const Bytes corim, measure::to_corim(endorsement_of(measurement)));
-        RVMM_CHECK(emit(options, corim, true));
+        RVMM_CHECK(emit(options.output, corim, Contents::kCbor));
     } else if (options.format == "comid-json") {
         RVMM_TRY(const auto cocli, measure::to_cocli(endorsement_of(measurement)));
-        RVMM_CHECK(emit(options, as_bytes(cocli.comid), false));
+        RVMM_CHECK(emit(options.output, as_bytes(cocli.comid), Contents::kText));
     } else {
         const bool json = options.format == "json";
         const std::string text = json ? to_json(measurement) : to_text(measurement);
-        RVMM_CHECK(emit(options, as_bytes(text), false));
+        RVMM_CHECK(emit(options.output, as_bytes(text), Contents::kText));
     }
     return to_int(ExitCode::kShutdown);
 }

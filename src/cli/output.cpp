@@ -53,6 +53,17 @@ Result<> NewFile::finish() {
     return {};
 }
 
+Result<> emit(const std::string& path, ByteSpan bytes, Contents contents) {
+    if (!path.empty()) {
+        RVMM_TRY(NewFile file, NewFile::create(path, "output"));
+        RVMM_CHECK(file.write(bytes));
+        return file.finish();
+    }
+    if (contents == Contents::kCbor && stdout_is_terminal())
+        return fail(Stage::kUsage, "CBOR is not for a terminal: use --output FILE or a pipe");
+    return write_all(Stage::kLaunch, STDOUT_FILENO, bytes, "the output");
+}
+
 std::function<void(std::uint64_t, std::uint64_t)> progress_line(std::string what) {
     if (::isatty(STDERR_FILENO) != 1) return {};
     return [what = std::move(what)](std::uint64_t done, std::uint64_t total) {

@@ -47,6 +47,11 @@ class NewFile {
     bool finished_ = false;
 };
 
+enum class Contents : std::uint8_t { kText, kCbor };
+/// Writes to the new file `path`, or where that is empty to standard output, which must not be a
+/// terminal for CBOR.
+Result<> emit(const std::string& path, ByteSpan bytes, Contents contents);
+
 /// A progress line on standard error for long work, where that is a terminal: what
 /// FoldOptions::progress takes, or nothing. `total` bytes of at least 1 GiB count as long.
 std::function<void(std::uint64_t done, std::uint64_t total)> progress_line(std::string what);

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 
-#include "measure/cbor.hpp"
+#include "measure/corim_envelope.hpp"
 #include "measure/corim_form.hpp"
 
 namespace rvmm::measure {
@@ -15,36 +15,18 @@ namespace {
 using cbor::Value;
 using nlohmann::ordered_json;
 
-Value one_entry(std::int64_t key, Value content) {
-    Value::Map entries;
-    entries.emplace_back(Value::integer(key), std::move(content));
-    return Value::map(std::move(entries));
-}
-
-Value pair(Value first, Value second) {
-    Value::Array items;
-    items.push_back(std::move(first));
-    items.push_back(std::move(second));
-    return Value::array(std::move(items));
-}
-
-Value list_of(Value item) {
-    Value::Array items;
-    items.push_back(std::move(item));
-    return Value::array(std::move(items));
-}
-
 Value measurement(std::string_view name, std::int64_t kind, Value content) {
     Value::Map entries;
     entries.emplace_back(Value::integer(corim::kMeasurementKey), Value::text(name));
     entries.emplace_back(Value::integer(corim::kMeasurementValue),
-                         one_entry(kind, std::move(content)));
+                         corim::one_entry(kind, std::move(content)));
     return Value::map(std::move(entries));
 }
 
 Value digest_measurement(std::string_view name, Hash hash, const Digest& digest) {
-    Value entry = pair(Value::number(corim::algorithm_id(hash)), Value::bytes(digest.bytes()));
-    return measurement(name, corim::kValueDigests, list_of(std::move(entry)));
+    Value entry =
+        corim::pair_of(Value::number(corim::algorithm_id(hash)), Value::bytes(digest.bytes()));
+    return measurement(name, corim::kValueDigests, corim::list_of(std::move(entry)));
 }
 
 // The triples map: all that the endorsement says, and what its identifiers are made from.
@@ -59,37 +41,13 @@ Value triples(const Endorsement& e) {
         measurements.push_back(measurement(corim::kRpvName, corim::kValueRaw, std::move(raw)));
     }
     Value rim = Value::tag(corim::kTagBytes, Value::bytes(e.rim.bytes()));
-    Value environment =
-        one_entry(corim::kEnvironmentClass, one_entry(corim::kClassId, std::move(rim)));
-    Value triple = pair(std::move(environment), Value::array(std::move(measurements)));
-    return one_entry(corim::kTriplesReference, list_of(std::move(triple)));
+    Value environment = corim::one_entry(corim::kEnvironmentClass,
+                                         corim::one_entry(corim::kClassId, std::move(rim)));
+    Value triple = corim::pair_of(std::move(environment), Value::array(std::move(measurements)));
+    return corim::one_entry(corim::kTriplesReference, corim::list_of(std::move(triple)));
 }
 
-using Uuid = std::array<std::byte, 16>;
-
-Result<Uuid> uuid_of(std::string_view purpose, ByteSpan content) {
-    RVMM_TRY(const Digest digest,
-             digest(Hash::kSha256, {as_bytes(kRealmProfile), as_bytes(purpose), content}));
-    Uuid uuid{};
-    std::ranges::copy(digest.bytes().first(uuid.size()), uuid.begin());
-    uuid[6] = (uuid[6] & std::byte{0x0f}) | std::byte{0x80};  // version 8
-    uuid[8] = (uuid[8] & std::byte{0x3f}) | std::byte{0x80};  // RFC 9562's variant
-    return uuid;
-}
-
-struct Identifiers {
-    Uuid corim;
-    Uuid comid;
-};
-
-Result<Identifiers> identifiers(const Value& triples) {
-    const Bytes content = cbor::encode(triples);
-    RVMM_TRY(const Uuid corim, uuid_of(" corim-id ", content));
-    RVMM_TRY(const Uuid comid, uuid_of(" tag-id ", content));
-    return Identifiers{corim, comid};
-}
-
-std::string uuid_text(const Uuid& uuid) {
+std::string uuid_text(const corim::Uuid& uuid) {
     std::string text = rvmm::to_hex(uuid);
     for (const unsigned dash : {8U, 13U, 18U, 23U}) text.insert(dash, 1, '-');
     return text;
@@ -151,27 +109,12 @@ ordered_json json_measurements(const Endorsement& e) {
 
 Result<Bytes> to_corim(const Endorsement& endorsement) {
     RVMM_CHECK(check(endorsement));
-    Value content = triples(endorsement);
-    RVMM_TRY(const Identifiers ids, identifiers(content));
-
-    Value::Map comid;
-    comid.emplace_back(Value::integer(corim::kComidTagIdentity),
-                       one_entry(corim::kTagIdentityId, Value::bytes(ids.comid)));
-    comid.emplace_back(Value::integer(corim::kComidTriples), std::move(content));
-    const Bytes comid_bytes = cbor::encode(Value::map(std::move(comid)));
-
-    Value::Map map;
-    map.emplace_back(Value::integer(corim::kCorimId), Value::bytes(ids.corim));
-    map.emplace_back(Value::integer(corim::kCorimTags),
-                     list_of(Value::tag(corim::kTagComid, Value::bytes(comid_bytes))));
-    map.emplace_back(Value::integer(corim::kCorimProfile),
-                     Value::tag(corim::kTagUri, Value::text(kRealmProfile)));
-    return cbor::encode(Value::tag(corim::kTagCorim, Value::map(std::move(map))));
+    return corim::write_corim(kRealmProfile, triples(endorsement));
 }
 
 Result<CocliTemplates> to_cocli(const Endorsement& endorsement) {
     RVMM_CHECK(check(endorsement));
-    RVMM_TRY(const Identifiers ids, identifiers(triples(endorsement)));
+    RVMM_TRY(const corim::Identifiers ids, corim::identifiers(kRealmProfile, triples(endorsement)));
     const ordered_json environment = {
         {"class", {{"id", typed("bytes", base64(endorsement.rim.bytes()))}}}};
     ordered_json triple = {{"environment", environment},

@@ -22,6 +22,12 @@ for module in tun loop dm-mod; do
     puts+=(--put "$scratch/$module.ko")
 done
 for file in devtool guest.sh devices.sh hostile.sh; do puts+=(--put "$RVMM_DEVICES/$file"); done
+# The stock image with a script that asks for tokens. Kept, for it is measured here afterwards.
+mkdir "$scratch/extra"
+cp "$here/attest/guest.sh" "$scratch/extra/extra.sh"
+{ cat "$RVMM_GUESTS/linux.cpio" && (cd "$scratch/extra" && echo extra.sh | cpio --quiet -o -H newc); } \
+    >"$RVMM_LAB_OUT/attest.cpio"
+for file in "$RVMM_LAB_OUT/attest.cpio" "$here"/attest/{config,attest}.sh; do puts+=(--put "$file"); done
 "$RVMM" lab run "${puts[@]}" --put "$here/suite.sh" \
     --get /job/results:"$RVMM_LAB_OUT/results" \
     --get /job/rsi_probe.out:"$RVMM_LAB_OUT/rsi_probe.out" \

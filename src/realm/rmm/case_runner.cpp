@@ -250,7 +250,7 @@ Result<RmiAnswer> CaseRunner::realm_activate(const StepFields& /*step*/) {
     if (!activated.active().mpidrs.empty()) {
         ActiveRealm active = activated.active();
         active.signing_calls = 0;
-        const TokenSource tokens = [size = platform_.token_size](const auto& /*challenge*/) {
+        const TokenSource tokens = [size = platform_.token_size](const auto& /*claims*/) {
             return Bytes(size);
         };
         RVMM_TRY(rsi_, SoftwareRmm::create(std::move(active), *memory_, tokens));

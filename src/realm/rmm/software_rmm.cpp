@@ -48,23 +48,41 @@ void version(rmi::SmcRegisters& registers) {
 struct SoftwareRmm::State {
     State(ActiveRealm r, RealmMemory& memory, TokenSource t)
         : realm(std::move(r)),
-          tokens(std::move(t)),
           pages(realm, memory),
           measurements(realm.hash, realm.rim, realm.rem_rule),
           psci(realm.mpidrs, 1ULL << (realm.ipa_bits - 1)),
-          sessions(realm.mpidrs.size()) {}
+          sessions(realm.mpidrs.size()) {
+        if (!t) return;
+        sign = [this, source = std::move(t)](std::span<const std::byte, 64> challenge) {
+            return source(claims(challenge));
+        };
+    }
+
+    measure::token::RealmClaims claims(std::span<const std::byte, 64> challenge) const;
 
     SmcOutcome rsi(std::size_t rec, rmi::SmcRegisters& registers);
     void realm_config(rmi::SmcRegisters& registers) const;
     SmcOutcome host_call(rmi::SmcRegisters& registers) const;
 
     ActiveRealm realm;
-    TokenSource tokens;
     RealmPages pages;
     Measurements measurements;
     Psci psci;
     std::vector<TokenSession> sessions;  // one a REC
+    SignToken sign;                      // nothing: no tokens
 };
+
+measure::token::RealmClaims SoftwareRmm::State::claims(
+    std::span<const std::byte, 64> challenge) const {
+    measure::token::RealmClaims claims;
+    claims.challenge.assign(challenge.begin(), challenge.end());
+    claims.rpv.assign(realm.personalization.begin(), realm.personalization.end());
+    claims.hash = realm.hash;
+    claims.rim = *measure::Digest::from(measurements.at(0));
+    for (std::size_t i = 0; i < claims.rems.size(); ++i)
+        claims.rems[i] = *measure::Digest::from(measurements.at(1 + i));
+    return claims;
+}
 
 SmcOutcome SoftwareRmm::State::rsi(std::size_t rec, rmi::SmcRegisters& registers) {
     switch (RsiFunction{rmi::function_id(registers)}) {
@@ -81,10 +99,10 @@ SmcOutcome SoftwareRmm::State::rsi(std::size_t rec, rmi::SmcRegisters& registers
             measurements.extend(registers);
             break;
         case RsiFunction::kAttestationTokenInit:
-            sessions[rec].init(tokens, realm.signing_calls, registers);
+            sessions[rec].init(sign, realm.signing_calls, registers);
             break;
         case RsiFunction::kAttestationTokenContinue:
-            sessions[rec].proceed(tokens, pages, registers);
+            sessions[rec].proceed(sign, pages, registers);
             break;
         case RsiFunction::kRealmConfig:
             realm_config(registers);

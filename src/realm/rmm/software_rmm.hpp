@@ -10,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <variant>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "measure/rim.hpp"
+#include "measure/token/claims.hpp"
 #include "realm/spec/realm_spec.hpp"
 #include "rmi/smc.hpp"
 
@@ -35,9 +35,10 @@ class RealmMemory {
     virtual Result<> write(Ipa ipa, ByteSpan bytes) = 0;
 };
 
-/// Makes the token for a challenge; nothing where this host issues none. Called once per
-/// ATTESTATION_TOKEN_INIT that is followed by a CONTINUE.
-using TokenSource = std::function<std::optional<Bytes>(std::span<const std::byte, 64> challenge)>;
+/// Makes the token of a realm about which the RMM says this: challenge, RPV, hash, RIM and REMs;
+/// what else there is to say, the source knows. Nothing where this host issues none. Called once
+/// per ATTESTATION_TOKEN_INIT that is followed by a CONTINUE.
+using TokenSource = std::function<std::optional<Bytes>(const measure::token::RealmClaims& claims)>;
 
 /// A realm as it is when it has been activated.
 struct ActiveRealm {

@@ -9,7 +9,7 @@ namespace rvmm::realm {
 
 using rmi::RsiStatus;
 
-void TokenSession::init(const TokenSource& source, unsigned signing_calls,
+void TokenSession::init(const SignToken& source, unsigned signing_calls,
                         rmi::SmcRegisters& registers) {
     request_.reset();
     if (!source) return answer(registers, RsiStatus::kErrorUnknown);
@@ -20,7 +20,7 @@ void TokenSession::init(const TokenSource& source, unsigned signing_calls,
     answer(registers, RsiStatus::kSuccess, rmi::kRsiTokenMaxSize);
 }
 
-void TokenSession::proceed(const TokenSource& source, const RealmPages& pages,
+void TokenSession::proceed(const SignToken& source, const RealmPages& pages,
                            rmi::SmcRegisters& registers) {
     const std::uint64_t offset = registers.x[2];
     const std::uint64_t size = registers.x[3];
@@ -32,7 +32,7 @@ void TokenSession::proceed(const TokenSource& source, const RealmPages& pages,
     copy(pages, registers);
 }
 
-RsiStatus TokenSession::sign(const TokenSource& source) {
+RsiStatus TokenSession::sign(const SignToken& source) {
     if (!request_) return RsiStatus::kErrorState;
     if (request_->token) return RsiStatus::kSuccess;
     if (request_->signing_calls > 0) {

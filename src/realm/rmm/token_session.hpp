@@ -1,13 +1,17 @@
 // One REC's attestation token request: RSI_ATTESTATION_TOKEN_INIT and _CONTINUE.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <span>
 
 #include "realm/rmm/realm_pages.hpp"
-#include "realm/rmm/software_rmm.hpp"
 #include "rmi/rsi.hpp"
 
 namespace rvmm::realm {
+
+/// Makes the token for a challenge, or nothing.
+using SignToken = std::function<std::optional<Bytes>(std::span<const std::byte, 64> challenge)>;
 
 struct TokenRequest {
     std::array<std::byte, 64> challenge{};
@@ -20,14 +24,14 @@ class TokenSession {
   public:
     /// RSI_ATTESTATION_TOKEN_INIT: starts a request, or starts again. `signing_calls` as in
     /// ActiveRealm.
-    void init(const TokenSource& source, unsigned signing_calls, rmi::SmcRegisters& registers);
+    void init(const SignToken& source, unsigned signing_calls, rmi::SmcRegisters& registers);
 
     /// RSI_ATTESTATION_TOKEN_CONTINUE. A wrong call does not disturb a request that is under way.
-    void proceed(const TokenSource& source, const RealmPages& pages, rmi::SmcRegisters& registers);
+    void proceed(const SignToken& source, const RealmPages& pages, rmi::SmcRegisters& registers);
 
   private:
     /// kSuccess once the token is there; else what the realm is to be told.
-    rmi::RsiStatus sign(const TokenSource& source);
+    rmi::RsiStatus sign(const SignToken& source);
     void copy(const RealmPages& pages, rmi::SmcRegisters& registers);
 
     std::optional<TokenRequest> request_;

@@ -5,9 +5,12 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "measure/token/ec_key.hpp"
 
 namespace rvmm::realm {
 namespace {
+
+constexpr std::size_t kMaxKeyFile = 16 << 10;  // bytes
 
 /// One visitor over the rules; each function checks setting_.value and stores it.
 class Store {
@@ -101,19 +104,35 @@ class Store {
         return {};
     }
 
+    Result<> operator()(const KeyRule& rule) const {
+        RVMM_TRY(const auto path, file_path());
+        RVMM_TRY(const Bytes bytes, contents(path, kMaxKeyFile));
+        const auto key = measure::token::PrivateKey::from_pem(bytes);
+        if (!key)
+            return std::unexpected(
+                Error(key.error())
+                    .with_context(fmt::format("{}: {} {}", where(setting_.value),
+                                              setting_.key->name, path.string())));
+        rule.store(draft_, bytes);
+        return {};
+    }
+
     Result<> operator()(const ContentsRule& rule) const {
         RVMM_TRY(const auto path, file_path());
-        const auto bytes = read_file(setting_.key->name, path, rule.max_bytes);
-        if (!bytes)
-            return std::unexpected(Error(bytes.error()).with_context(where(setting_.value)));
-        if (bytes->empty())
+        RVMM_TRY(const Bytes bytes, contents(path, rule.max_bytes));
+        if (bytes.empty())
             return fail(Stage::kImage, "{}: {} {} is empty", where(setting_.value),
                         setting_.key->name, path.string());
-        rule.store(draft_, *bytes);
+        rule.store(draft_, bytes);
         return {};
     }
 
   private:
+    Result<Bytes> contents(const std::filesystem::path& path, std::size_t max) const {
+        auto bytes = read_file(setting_.key->name, path, max);
+        if (bytes) return bytes;
+        return std::unexpected(std::move(bytes).error().with_context(where(setting_.value)));
+    }
     std::string where(const ConfigValue& value) const {
         return setting_.origin.where(value.position);
     }

@@ -24,8 +24,9 @@ constexpr std::uint64_t kMaxTapFd = 65535;
 constexpr std::uint64_t kMinCid = 3;  // 0 to 2 are the hypervisor, this machine and the host
 constexpr std::uint64_t kMaxCid = 0xffff'fffe;
 
-constexpr std::array<std::string_view, 10> kTables = {
-    "machine", "boot", "realm", "host", "serial", "disk", "net", "vsock", "rng", "console"};
+constexpr std::array<std::string_view, 11> kTables = {"machine", "boot",    "realm",      "host",
+                                                      "serial",  "disk",    "net",        "vsock",
+                                                      "rng",     "console", "attestation"};
 // More of a kind than PCI and virtio-mmio have room for are refused where they stand.
 constexpr std::array<ConfigList, 4> kLists = {
     {{"disk", 63}, {"net", 63}, {"vsock", 63}, {"console", kMaxConsolePorts}}};
@@ -34,11 +35,16 @@ constexpr std::array<std::string_view, 2> kSerialModes = {"stdio", "none"};
 constexpr std::array<std::string_view, 2> kTransports = {"pci", "mmio"};
 constexpr std::array<std::string_view, 2> kBackends = {"passt", "tap"};
 constexpr std::array<std::string_view, 3> kPortModes = {"stdio", "none", "file"};
+constexpr std::array<std::string_view, 3> kTokenProfiles = {"none", "2023", "2024"};
+constexpr std::array<std::string_view, 2> kTokenForms = {"cca-token", "cmw-collection"};
+constexpr std::size_t kMaxPlatformConfig = 64;  // bytes
+constexpr std::size_t kMaxVerifier = 255;       // bytes
 constexpr std::array<std::string_view, 3> kHashNames = {"sha256", "sha384", "sha512"};
 constexpr std::array<measure::Hash, 3> kHashes = {measure::Hash::kSha256, measure::Hash::kSha384,
                                                   measure::Hash::kSha512};
 
 using Realm = RealmParameters;
+using Platform = measure::token::PlatformClaims;
 
 /// Stores a number, a string or a path in the member `Field` of the draft's member `Part`.
 template <auto Part, auto Field>
@@ -75,6 +81,37 @@ void hash(ConfigDraft& draft, std::size_t index) {
 
 void serial_mode(ConfigDraft& draft, std::size_t index) {
     draft.serial.mode = static_cast<SerialSpec::Mode>(index);
+}
+
+void token_profile(ConfigDraft& draft, std::size_t index) {
+    draft.attestation.profile = static_cast<AttestationSpec::Profile>(index);
+}
+
+void token_form(ConfigDraft& draft, std::size_t index) {
+    using measure::token::Form;
+    draft.attestation.form = index == 0 ? Form::kCcaToken : Form::kCmwCollection;
+}
+
+/// Stores bytes, and zeros up to `Size` of them, after the first `Skip` of a platform's claim.
+template <auto Field, std::size_t Skip, std::size_t Size>
+void platform_bytes(ConfigDraft& draft, ByteSpan bytes) {
+    Bytes& field = draft.attestation.platform.*Field;
+    field.resize(Skip);
+    field.insert(field.end(), bytes.begin(), bytes.end());
+    field.resize(std::max(Skip + Size, field.size()));
+}
+
+void lifecycle(ConfigDraft& draft, std::uint64_t value) {
+    draft.attestation.platform.lifecycle = static_cast<std::uint16_t>(value);
+}
+
+void verifier(ConfigDraft& draft, std::string value) {
+    draft.attestation.platform.verifier = std::move(value);
+}
+
+template <auto Field>
+void token_key(ConfigDraft& draft, ByteSpan bytes) {
+    (draft.attestation.*Field).assign(bytes.begin(), bytes.end());
 }
 
 template <auto Field>
@@ -224,6 +261,18 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"console", "mode", ChoiceRule{kPortModes, port_mode}},
     {"console", "path", PathRule{port_path}},
     {"console", "transport", kTransportRule},
+
+    {"attestation", "profile", ChoiceRule{kTokenProfiles, token_profile}},
+    {"attestation", "form", ChoiceRule{kTokenForms, token_form}},
+    {"attestation", "implementation_id",
+     HexRule{32, platform_bytes<&Platform::implementation_id, 0, 32>}},
+    {"attestation", "instance_id", HexRule{32, platform_bytes<&Platform::instance_id, 1, 32>}},
+    {"attestation", "platform_config",
+     HexRule{kMaxPlatformConfig, platform_bytes<&Platform::config, 0, 0>}},
+    {"attestation", "lifecycle", IntegerRule{0, 0xffff, 1, lifecycle}},
+    {"attestation", "verification_service", TextRule{1, kMaxVerifier, verifier}},
+    {"attestation", "platform_key", KeyRule{token_key<&AttestationSpec::platform_key>}},
+    {"attestation", "realm_key", KeyRule{token_key<&AttestationSpec::realm_key>}},
 });
 // clang-format on
 
@@ -288,6 +337,14 @@ std::string_view to_string(NetSpec::Backend backend) {
 
 std::string_view to_string(ConsolePort::Mode mode) {
     return kPortModes[static_cast<std::size_t>(mode)];
+}
+
+std::string_view to_string(AttestationSpec::Profile profile) {
+    return kTokenProfiles[static_cast<std::size_t>(profile)];
+}
+
+std::string_view to_string(measure::token::Form form) {
+    return kTokenForms[form == measure::token::Form::kCcaToken ? 0 : 1];
 }
 
 std::string to_string(const MacAddress& address) {

@@ -41,6 +41,7 @@ struct ConfigDraft {
     RealmParameters realm;
     HostSpec host;
     SerialSpec serial;
+    AttestationSpec attestation;
     std::vector<DeviceSpec> devices;  // one for each table; a console has one port
     std::size_t device = 0;           // the one that keys of devices go to
     ProfileDraft profile;
@@ -109,8 +110,13 @@ struct ContentsRule {
     std::size_t max_bytes;
     void (*store)(ConfigDraft&, ByteSpan);
 };
-using Rule = std::variant<IntegerRule, SizeRule, SizesRule, BooleanRule, TextRule, FormRule,
-                          PathRule, ChoiceRule, ChoicesRule, HexRule, DigestRule, ContentsRule>;
+/// The same of a private key.
+struct KeyRule {
+    void (*store)(ConfigDraft&, ByteSpan);
+};
+using Rule =
+    std::variant<IntegerRule, SizeRule, SizesRule, BooleanRule, TextRule, FormRule, PathRule,
+                 ChoiceRule, ChoicesRule, HexRule, DigestRule, ContentsRule, KeyRule>;
 
 struct ConfigKey {
     std::string_view table;

@@ -69,6 +69,9 @@ struct Expectation {
     std::string operator()(const ContentsRule& rule) const {
         return fmt::format("the path of a file of 1 to {} bytes", rule.max_bytes);
     }
+    std::string operator()(const KeyRule&) const {
+        return "the path of a private key, P-256, P-384 or P-521 as PEM";
+    }
 };
 
 }  // namespace

@@ -37,7 +37,8 @@ Result<RealmSpec> make_spec(const std::filesystem::path& source, const Settings&
                      is_realm ? std::optional(std::move(draft.realm)) : std::nullopt,
                      std::move(draft.host),
                      draft.serial,
-                     with_one_console(std::move(draft.devices))};
+                     with_one_console(std::move(draft.devices)),
+                     std::move(draft.attestation)};
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "base/error.hpp"
 #include "measure/hash.hpp"
+#include "measure/token/emulated_platform.hpp"
 #include "realm/spec/device_spec.hpp"
 
 namespace rvmm::realm {
@@ -56,6 +57,23 @@ struct RealmParameters {
     friend bool operator==(const RealmParameters&, const RealmParameters&) = default;
 };
 
+/// What the tokens of an emulated realm say of their platform and look like. On a CCA host all of
+/// this is the host's.
+struct AttestationSpec {
+    enum class Profile : std::uint8_t { kNone, kRealm2023, kRealm2024 };
+    Profile profile = Profile::kRealm2024;
+    measure::token::Form form = measure::token::Form::kCmwCollection;
+    measure::token::PlatformClaims platform = measure::token::emulated_platform();
+    Bytes platform_key;  // a private key as PEM; empty: the published test key
+    Bytes realm_key;     // the same; empty: a new one for each launch
+
+    friend bool operator==(const AttestationSpec&, const AttestationSpec&) = default;
+};
+
+/// As the config says them.
+std::string_view to_string(AttestationSpec::Profile profile);
+std::string_view to_string(measure::token::Form form);
+
 struct HostSpec {
     /// In the order of the file, never empty. Defaults: {kCca} for a realm, {kLab} for an ordinary
     /// VM, which may run on this machine's KVM whatever is listed here.
@@ -83,6 +101,7 @@ struct RealmSpec {
     HostSpec host;
     SerialSpec serial;
     std::vector<DeviceSpec> devices;  // in the order of the file
+    AttestationSpec attestation;
 
     friend bool operator==(const RealmSpec&, const RealmSpec&) = default;
 };

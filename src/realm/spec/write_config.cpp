@@ -78,6 +78,23 @@ std::string realm_table(const RealmParameters& realm) {
         realm.pmu_counters, realm.breakpoints, realm.watchpoints, toml_string(realm.profile));
 }
 
+std::string attestation_table(const AttestationSpec& spec) {
+    const measure::token::PlatformClaims& platform = spec.platform;
+    std::string text = fmt::format(
+        "[attestation]\n"
+        "profile = \"{}\"\nform = \"{}\"\nimplementation_id = \"{}\"\ninstance_id = \"{}\"\n"
+        "platform_config = \"{}\"\nlifecycle = {}\n",
+        to_string(spec.profile), to_string(spec.form), to_hex(platform.implementation_id),
+        to_hex(ByteSpan(platform.instance_id).subspan(1)), to_hex(platform.config),
+        platform.lifecycle);
+    if (platform.verifier)
+        text += fmt::format("verification_service = {}\n", toml_string(*platform.verifier));
+    if (!spec.platform_key.empty())
+        text += fmt::format("platform_key = \"{}\"\n", kPlatformKeyFile);
+    if (!spec.realm_key.empty()) text += fmt::format("realm_key = \"{}\"\n", kRealmKeyFile);
+    return text;
+}
+
 }  // namespace
 
 std::string write_device(const DeviceSpec& device) {
@@ -95,7 +112,7 @@ std::string write_config(const RealmSpec& spec, const std::string& kernel,
     text += fmt::format("[serial]\nmode = \"{}\"\n",
                         spec.serial.mode == SerialSpec::Mode::kNone ? "none" : "stdio");
     for (const DeviceSpec& device : spec.devices) text += write_device(device);
-    if (spec.realm) text += realm_table(*spec.realm);
+    if (spec.realm) text += realm_table(*spec.realm) + attestation_table(spec.attestation);
     return text;
 }
 

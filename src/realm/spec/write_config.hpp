@@ -7,8 +7,13 @@
 
 namespace rvmm::realm {
 
+/// Files beside a config that write_config() made, which hold the keys.
+inline constexpr std::string_view kPlatformKeyFile = "platform-key.pem";
+inline constexpr std::string_view kRealmKeyFile = "realm-key.pem";
+
 /// TOML that parse_config() reads back as the same spec, but for `source`, the paths of the images
 /// (as given here) and the hosts that may run it (none are named).
+/// Keys of tokens are named as files beside it, which the caller puts there.
 /// Paths of devices are written as they are, so they must be absolute or the reader's folder ours.
 std::string write_config(const RealmSpec& spec, const std::string& kernel,
                          const std::optional<std::string>& initrd);

@@ -4,6 +4,9 @@
 #include <array>
 #include <optional>
 
+#include "base/log.hpp"
+#include "realm/rmm/token_issuer.hpp"
+
 namespace rvmm::vmm {
 namespace {
 
@@ -43,7 +46,14 @@ Result<std::unique_ptr<EmulatedRealm>> EmulatedRealm::create(const realm::Launch
     active.ram = {board.ram};
     for (const realm::CpuBoard& cpu : board.cpus) active.mpidrs.push_back(cpu.mpidr);
     active.rim = rim;
-    RVMM_TRY(auto rmm, realm::SoftwareRmm::create(std::move(active), memory->trusted()));
+    RVMM_TRY(auto issuer, realm::TokenIssuer::create(plan.spec().attestation));
+    auto tokens = [issuer = std::move(issuer)](const measure::token::RealmClaims& claims) {
+        auto token = issuer.issue(claims);
+        if (!token) warn("no token is issued: {}", token.error().message());
+        return token ? std::optional(*std::move(token)) : std::nullopt;
+    };
+    RVMM_TRY(auto rmm,
+             realm::SoftwareRmm::create(std::move(active), memory->trusted(), std::move(tokens)));
     return std::unique_ptr<EmulatedRealm>(
         new EmulatedRealm(parameters.ipa_bits, std::move(memory), std::move(rmm), console));
 }

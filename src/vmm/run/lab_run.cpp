@@ -36,6 +36,12 @@ void add_images(const realm::LaunchPlan& plan, const realm::RealmSpec& spec,
         request.files.push_back(
             {kernel ? "/job/kernel" : "/job/initrd", shared_bytes(blob.contents.source())});
     }
+    const auto add_key = [&](const Bytes& key, std::string_view name) {
+        if (!key.empty())
+            request.files.push_back({fmt::format("/job/{}", name), shared_bytes(key)});
+    };
+    add_key(spec.attestation.platform_key, realm::kPlatformKeyFile);
+    add_key(spec.attestation.realm_key, realm::kRealmKeyFile);
     const std::string config = realm::write_config(spec, "kernel", initrd);
     request.files.push_back({kConfig, shared_bytes(as_bytes(config))});
 }

@@ -97,8 +97,8 @@ class Case {
           token_(bytes_of(test_case["token"])),
           memory_({kCaseRam}),
           rmm_(*SoftwareRmm::create(realm_of(test_case), memory_,
-                                    [this](std::span<const std::byte, 64> challenge) {
-                                        challenge_.assign(challenge.begin(), challenge.end());
+                                    [this](const measure::token::RealmClaims& claims) {
+                                        challenge_ = claims.challenge;
                                         return token_;
                                     })) {}
 

@@ -171,9 +171,9 @@ TEST_F(SoftwareRmmTest, TokenInit_WithoutSource_AnswersUnknown) {
 class TokenTest : public SoftwareRmmTest {
   protected:
     TokenTest()
-        : SoftwareRmmTest([this](std::span<const std::byte, 64> challenge) {
+        : SoftwareRmmTest([this](const measure::token::RealmClaims& claims) {
               ++made_;
-              token_.assign(challenge.begin(), challenge.begin() + 8);
+              token_.assign(claims.challenge.begin(), claims.challenge.begin() + 8);
               return refuse_ ? std::nullopt : std::optional(token_);
           }) {}
 

@@ -20,6 +20,13 @@ TEST(WriteConfig, ReadBack_IsTheSame) {
     spec.realm->breakpoints = 2;
     spec.realm->watchpoints = 16;
     spec.realm->profile = "emulated";
+    spec.attestation.profile = AttestationSpec::Profile::kRealm2023;
+    spec.attestation.form = measure::token::Form::kCcaToken;
+    spec.attestation.platform.implementation_id[31] = std::byte{0xff};
+    spec.attestation.platform.instance_id[32] = std::byte{0xfe};
+    spec.attestation.platform.config = {};
+    spec.attestation.platform.lifecycle = 0x3000;
+    spec.attestation.platform.verifier = "a \"b\"";
 
     const auto back = parse_config(write_config(spec, "kernel", "initrd"), "/job/image.cfg", {});
     ASSERT_TRUE(back) << back.error().message();

@@ -1,0 +1,50 @@
+#include <memory>
+
+#include "base/exit_code.hpp"
+#include "cli/output.hpp"
+#include "cli/token_parts.hpp"
+#include "cli/token_text.hpp"
+
+namespace rvmm::cli {
+namespace {
+
+namespace token = measure::token;
+
+struct ShowOptions {
+    std::string file;
+    std::string trust_anchor;
+    bool json = false;
+};
+
+Result<int> show(const ShowOptions& options) {
+    RVMM_TRY(const auto read, load_token(options.file));
+    RVMM_TRY(const auto anchor, load_trust_anchor(options.trust_anchor));
+    RVMM_TRY(const auto verdict, token::verify(read, {.trust_anchor = anchor ? &*anchor : nullptr,
+                                                      .realm_only = true,
+                                                      .allow_emulated = true}));
+    RVMM_CHECK(print(
+        options.json ? token_json(read, verdict) : token_text(read, verdict, stdout_is_terminal()),
+        "the token"));
+    return to_int(ExitCode::kShutdown);
+}
+
+constexpr const char* kShowExamples = R"help(Examples:
+  rvmm token show token.cbor
+  rvmm token show token.cbor --json | jq -r '.realm.claims[] | "\(.name) \(.value)"'
+
+Both signatures' state is said at the end. The platform's needs --trust-anchor.)help";
+
+}  // namespace
+
+void add_token_show(CLI::App& token_command, CommandResult& result) {
+    auto options = std::make_shared<ShowOptions>();
+    CLI::App* command = token_command.add_subcommand("show", "Every claim of a token");
+    command->add_option("file", options->file, "The token, as the realm got it (CBOR)")->required();
+    command->add_option("--trust-anchor", options->trust_anchor,
+                        "The platform's public key (CPAK), PEM or DER");
+    command->add_flag("--json", options->json, "For scripts: one JSON document");
+    command->footer(kShowExamples);
+    command->callback([options, &result] { result.value = show(*options); });
+}
+
+}  // namespace rvmm::cli
