@@ -23,6 +23,8 @@ constexpr std::uint64_t kSharedContentKept = 50;
 constexpr std::uint64_t kExtendRefused = 51;
 constexpr std::uint64_t kReadyRefused = 52;
 constexpr std::uint64_t kBadArgument = 53;
+constexpr std::uint64_t kNoToken = 54;
+constexpr std::uint64_t kTokenRefused = 55;
 
 constexpr std::uint64_t kCpuTimeoutMs = 60'000;
 constexpr std::uint64_t kMarker = 0x5ec2'e75e'c2e7'5ec2;
@@ -30,6 +32,7 @@ constexpr std::uint64_t kUnmappedDevice = 0x500'0000;
 constexpr std::size_t kWords = kPage / sizeof(std::uint64_t);
 
 [[gnu::section(".noinit.page")]] alignas(kPage) std::uint64_t page[kWords];
+[[gnu::section(".noinit.token")]] alignas(kPage) std::uint64_t token_page[kWords];
 
 template <class... Parts>
 [[noreturn]] void fail(std::uint64_t status, Parts... parts) {
@@ -140,6 +143,25 @@ void extend_rem() {
     print_measurement("REM 1 extended", 1);
 }
 
+/// Asks for a token and hands it over through a shared page, if the host wants one.
+void give_token() {
+    std::uint64_t challenge[8];
+    if (!host_wants_token(challenge)) return;
+    const std::size_t size = attestation_token(challenge, token_page);
+    if (size == 0) fail(kNoToken, "there is no attestation token");
+    const auto base = reinterpret_cast<std::uint64_t>(page);
+    const std::uint64_t alias = base | realm().shared_bit;
+    if (!set_ipa_state(base, base + kPage, Ripas::kEmpty)) {
+        fail(kShareRefused, "the page cannot be shared");
+    }
+    for (std::size_t i = 0; i < kWords; ++i) words_at(alias)[i] = token_page[i];
+    if (host_give_token(alias, size) != 0) fail(kTokenRefused, "the host refused the token");
+    if (!set_ipa_state(base, base + kPage, Ripas::kRam)) {
+        fail(kUnshareRefused, "the page cannot be made private");
+    }
+    print_line("hello: gave a token of ", Decimal{size}, " bytes");
+}
+
 void touch_unmapped_device() {
     const std::uint64_t address = kUnmappedDevice | realm().shared_bit;
     mmio_write32(address, 1);
@@ -171,6 +193,7 @@ std::uint64_t guest_main() {
     if (realm().active) {
         check_sharing();
         extend_rem();
+        give_token();
     } else {
         print_through_host(reinterpret_cast<std::uint64_t>(page), "hello: printed by the host\r\n");
     }

@@ -9,6 +9,8 @@ namespace {
 constexpr std::uint64_t kHostPrint = 0xC600'5201;
 constexpr std::uint64_t kHostReady = 0xC600'5202;
 constexpr std::uint64_t kHostExit = 0xC600'5203;
+constexpr std::uint64_t kHostTokenWanted = 0xC600'5204;
+constexpr std::uint64_t kHostTokenGive = 0xC600'5205;
 constexpr std::uint64_t kFailureStatus = 63;
 
 bool conduit_is_hvc;
@@ -47,6 +49,17 @@ std::int64_t host_print(std::uint64_t address, std::size_t size) {
 
 std::int64_t host_ready() {
     return host_call(kHostReady);
+}
+
+bool host_wants_token(std::uint64_t (&challenge)[8]) {
+    if (!realm().active || rsi_host_call(kHostTokenWanted, 0, 0) != 0) return false;
+    for (std::size_t i = 0; i < 8; ++i) challenge[i] = rsi_host_result(1 + i);
+    return true;
+}
+
+std::int64_t host_give_token(std::uint64_t address, std::size_t size) {
+    sync_caches(reinterpret_cast<const void*>(address), size);
+    return host_call(kHostTokenGive, address, size);
 }
 
 void host_exit(std::uint64_t status) {

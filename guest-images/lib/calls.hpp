@@ -38,6 +38,10 @@ std::int64_t psci(std::uint64_t function, std::uint64_t a = 0, std::uint64_t b =
 /// `address` is memory that the host may read: in a realm, a page that was shared.
 std::int64_t host_print(std::uint64_t address, std::size_t size);
 std::int64_t host_ready();
+/// True if the host wants an attestation token, and for which challenge.
+bool host_wants_token(std::uint64_t (&challenge)[8]);
+/// As host_print().
+std::int64_t host_give_token(std::uint64_t address, std::size_t size);
 /// Ends the run with `status`; where the host does not know that call, powers off.
 [[noreturn]] void host_exit(std::uint64_t status);
 

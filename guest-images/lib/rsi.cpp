@@ -9,11 +9,15 @@ namespace {
 constexpr std::uint64_t kVersion = 0xC400'0190;
 constexpr std::uint64_t kMeasurementRead = 0xC400'0192;
 constexpr std::uint64_t kMeasurementExtend = 0xC400'0193;
+constexpr std::uint64_t kTokenInit = 0xC400'0194;
+constexpr std::uint64_t kTokenContinue = 0xC400'0195;
 constexpr std::uint64_t kRealmConfig = 0xC400'0196;
 constexpr std::uint64_t kIpaStateSet = 0xC400'0197;
 constexpr std::uint64_t kHostCall = 0xC400'0199;
 constexpr std::uint64_t kVersion10 = 0x1'0000;
 constexpr std::uint64_t kChangeDestroyed = 1;
+constexpr std::uint64_t kIncomplete = 3;
+constexpr std::uint64_t kGranule = 4096;
 
 struct alignas(4096) RealmConfig {
     std::uint64_t ipa_bits;
@@ -77,6 +81,24 @@ bool extend_measurement(std::uint64_t index, const Measurement& value, std::size
     const Registers result =
         smc(kMeasurementExtend, index, size, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]);
     return result.x[0] == 0;
+}
+
+std::size_t attestation_token(const std::uint64_t (&challenge)[8], void* page) {
+    const auto& c = challenge;
+    Registers result = smc(kTokenInit, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]);
+    if (result.x[0] != 0) return 0;
+    std::size_t size = 0;
+    do {
+        result = smc(kTokenContinue, address_of(page), size, kGranule - size);
+        if (result.x[0] != 0 && result.x[0] != kIncomplete) return 0;
+        size += result.x[1];
+    } while (result.x[0] == kIncomplete && size < kGranule);
+    sync_caches(page, kGranule);
+    return result.x[0] == 0 ? size : 0;
+}
+
+std::uint64_t rsi_host_result(std::size_t index) {
+    return host_call_block.gprs[index];
 }
 
 std::int64_t rsi_host_call(std::uint64_t function, std::uint64_t a, std::uint64_t b) {

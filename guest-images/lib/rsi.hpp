@@ -35,7 +35,13 @@ bool read_measurement(std::uint64_t index, Measurement& out);
 /// Extends REM `index` (1 to 4) by the first `size` (0 to 64) bytes of `value`.
 bool extend_measurement(std::uint64_t index, const Measurement& value, std::size_t size);
 
+/// Writes the attestation token for `challenge` into `page`, a granule of private memory, in pieces
+/// of its own granule. Returns its size in bytes, at most 4096; 0 if there is none.
+std::size_t attestation_token(const std::uint64_t (&challenge)[8], void* page);
+
 /// RSI_HOST_CALL with gprs[0] to gprs[2]; returns gprs[0], or -1 if the RMM refuses the call.
 std::int64_t rsi_host_call(std::uint64_t function, std::uint64_t a, std::uint64_t b);
+/// gprs[index] as the last such call left it; `index` is 0 to 30.
+std::uint64_t rsi_host_result(std::size_t index);
 
 }  // namespace guest

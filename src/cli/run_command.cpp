@@ -1,5 +1,6 @@
 #include "cli/run_command.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "cli/lab_option.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
+#include "cli/token_parts.hpp"
 #include "realm/plan/compare.hpp"
 #include "realm/plan/expected_rim.hpp"
 #include "realm/plan/launch_plan.hpp"
@@ -37,6 +39,8 @@ struct RunOptions {
     std::string lab;
     bool inside_lab = false;
     std::string record;
+    std::string token;
+    std::string challenge;
 };
 
 std::optional<realm::HostKind> host_kind(const std::string& name) {
@@ -83,7 +87,36 @@ bool is_measured_first(const RunOptions& options, const realm::LaunchPlan& plan)
            !options.expect.empty() || (plan.is_realm() && !plan.spec().realm->expect_rim.empty());
 }
 
+/// The file for the token, if one is wanted, and what it is asked with: zeros follow what was
+/// given.
+Result<std::optional<NewFile>> want_token(const RunOptions& options, vmm::RunRequest& request) {
+    if (options.token.empty()) return std::nullopt;
+    vmm::TokenChallenge& challenge = request.challenge.emplace();
+    if (!options.challenge.empty()) {
+        RVMM_TRY(const Bytes given, hex_option("--challenge", options.challenge, challenge.size()));
+        std::ranges::copy(given, challenge.begin());
+    }
+    RVMM_TRY(NewFile file, NewFile::create(options.token, "token"));
+    return file;
+}
+
+/// Keeps the token. The exit code of the run: a guest that ended well and gave none is a failure.
+Result<int> keep_token(NewFile& file, const vmm::RunResult& outcome) {
+    if (outcome.token) {
+        RVMM_CHECK(file.write(*outcome.token));
+        RVMM_CHECK(file.finish());
+        return outcome.exit_code;
+    }
+    if (outcome.exit_code != 0) return outcome.exit_code;
+    return std::unexpected(
+        Error(Stage::kLaunch, "the guest gave no token")
+            .with_advice(
+                "docs/attestation.md says what a guest has to do, and which image does it"));
+}
+
 Result<int> run(const RunOptions& options) {
+    vmm::RunRequest request;
+    RVMM_TRY(auto token, want_token(options, request));
     std::optional<NewFile> report;
     if (!options.report.empty()) {
         RVMM_TRY(NewFile file, NewFile::create(options.report, "report"));
@@ -93,7 +126,6 @@ Result<int> run(const RunOptions& options) {
     RVMM_TRY(auto spec, realm::load_config(options.config, options.parsing));
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
     RVMM_TRY(auto plan, realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
-    vmm::RunRequest request;
     RVMM_TRY(request.lab, vmm::lab::LabSearch::from_environment(options.lab));
     std::optional<measure::Digest> rim;
     request.rim = [&]() -> Result<measure::Digest> {
@@ -120,8 +152,10 @@ Result<int> run(const RunOptions& options) {
     if (!run && !recorded) warn("{}", recorded.error().message());
     RVMM_TRY(const auto outcome, run);
     RVMM_CHECK(recorded);
+    Result<int> exit_code = outcome.exit_code;
+    if (token) exit_code = keep_token(*token, outcome);
     // None was asked for, or the lab's rvmm said why there is none.
-    if (outcome.report.empty()) return outcome.exit_code;
+    if (outcome.report.empty()) return exit_code;
     if (options.stats)
         for (const std::string& stat : vmm::stats_of(outcome.report)) note("{}", stat);
     const std::string line = outcome.report + "\n";
@@ -130,7 +164,7 @@ Result<int> run(const RunOptions& options) {
         RVMM_CHECK(report->finish());
     }
     if (options.json) RVMM_CHECK(print(line, "the report"));
-    return outcome.exit_code;
+    return exit_code;
 }
 
 constexpr const char* kRunExamples = R"(Examples:
@@ -139,6 +173,8 @@ constexpr const char* kRunExamples = R"(Examples:
   rvmm run image.cfg --set machine.memory=1G  with one value changed
   rvmm run image.cfg --json 2>console.log     the report on standard output
   rvmm run image.cfg --expect-rim $RIM        refused before the guest starts if it differs
+  rvmm run image.cfg --token token.cbor --challenge $NONCE
+                                              and what the realm's attestation token says of it
 
 Ctrl-A x ends the guest, Ctrl-A p (or SIGPWR) presses its power key, Ctrl-A h lists the other keys. Exit codes: docs/exit-codes.md.)";
 
@@ -173,6 +209,11 @@ void add_run_command(CLI::App& app, CommandResult& result) {
         ->add_option("--expect", options->expect,
                      "The same by a measurement log, document or CoRIM; says what differs first")
         ->excludes(expect_rim);
+    CLI::Option* token = command->add_option(
+        "--token", options->token,
+        "Write the realm's attestation token, which the guest gives, to this new file");
+    command->add_option("--challenge", options->challenge, "What the token is asked for with, hex")
+        ->needs(token);
     add_profiles_option(*command, options->profiles);
     add_lab_option(*command, options->lab);
     add_record_option(*command, options->record);

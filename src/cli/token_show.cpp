@@ -20,8 +20,7 @@ Result<int> show(const ShowOptions& options) {
     RVMM_TRY(const auto read, load_token(options.file));
     RVMM_TRY(const auto anchor, load_trust_anchor(options.trust_anchor));
     RVMM_TRY(const auto verdict, token::verify(read, {.trust_anchor = anchor ? &*anchor : nullptr,
-                                                      .realm_only = true,
-                                                      .allow_emulated = true}));
+                                                      .realm_only = true}));
     RVMM_CHECK(print(
         options.json ? token_json(read, verdict) : token_text(read, verdict, stdout_is_terminal()),
         "the token"));

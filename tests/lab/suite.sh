@@ -67,6 +67,23 @@ case_hello() {
     ok hello
 }
 
+# The token that hello hands over: kept for this machine to verify. With another challenge it is another.
+case_hello_token() {
+    for challenge in 01 02ff; do
+        launch "hello_token_$challenge" 0 hello.cfg --set realm.profile=emulated --set realm.hash=sha512 \
+            --token "hello-$challenge.cbor" --challenge $challenge || return
+        size=$(wc -c <"hello-$challenge.cbor")
+        has "hello_token_$challenge" "hello: gave a token of $size bytes" || return
+        rem=$(sed -n 's/^hello: REM 1 extended //p' "hello_token_$challenge.out")
+        echo "hello_token $challenge $rem $(base64 "hello-$challenge.cbor" | tr -d '\n')" >>"$results"
+    done
+    launch hello_token_kept 64 hello.cfg --token hello-01.cbor || return
+    launch hello_token_none 71 hello-vm.cfg --token none.cbor || return
+    says hello_token_none 'the guest gave no token' || return
+    [ ! -e none.cbor ] || { bad hello_token 'left a file'; return; }
+    ok hello_token
+}
+
 case_hello_cpus() {
     launch "hello_cpus_$1" 0 hello.cfg --set "machine.vcpus=$1" || return
     has "hello_cpus_$1" "hello: $1 of $1 CPUs, MPIDRs ok" && ok "hello_cpus_$1"
@@ -286,7 +303,7 @@ case_doctor() {
 # shellcheck source=tests/lab/attest/attest.sh
 [ ! -e attest.sh ] || . ./attest.sh
 
-all="hello measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings signals pipe
+all="hello hello_token measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings signals pipe
 convert_all convert_pages rsi_probe launches not_allowed doctor linux devices_realm devices_vm
 hostile_realm hostile_vm attest"
 for case in ${RVMM_LAB_CASES:-$all}; do

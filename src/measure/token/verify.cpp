@@ -73,19 +73,20 @@ Check lifecycle(const Token& token, bool emulated, const Expectations& expected)
 }
 
 Check profiles(const Token& token, const Expectations& expected) {
-    const std::string shown = token.realm.profile.value_or("none");
-    const std::string wanted = expected.profile.value_or("");
-    if (expected.profile)
-        return check("profile", token.realm.profile.value_or("") == wanted,
-                     token.realm.profile.value_or("") == wanted
-                         ? shown
-                         : fmt::format("{}, not {}", shown, wanted.empty() ? "none" : wanted));
-    const bool known = !token.realm.profile || *token.realm.profile == kRealmProfile2023 ||
-                       *token.realm.profile == kRealmProfile2024;
-    const bool platform_known = token.platform.profile == kPlatformProfile2023;
-    if (!platform_known)
+    if (token.platform.profile != kPlatformProfile2023)
         return check("profile", false,
                      fmt::format("the platform's, {}, is not known", token.platform.profile));
+    const auto text = [](const std::optional<std::string>& profile) {
+        return profile.value_or("").empty() ? "none" : *profile;
+    };
+    const std::string shown = text(token.realm.profile);
+    if (expected.profile) {
+        const std::string wanted = text(expected.profile);
+        return check("profile", shown == wanted,
+                     shown == wanted ? shown : fmt::format("{}, not {}", shown, wanted));
+    }
+    const bool known = !token.realm.profile || *token.realm.profile == kRealmProfile2023 ||
+                       *token.realm.profile == kRealmProfile2024;
     return check("profile", known, known ? shown : fmt::format("{} is not known", shown));
 }
 

@@ -11,9 +11,11 @@ namespace rvmm::vmm::cca {
 
 class CcaRealm final : public GuestKind {
   public:
-    /// `console` outlives it. The realm's VM has been taken, or will be.
-    CcaRealm(RunningRealm realm, std::size_t vcpus, devices::ByteSink& console)
-        : realm_(std::move(realm)), host_calls_(realm_.memory(), console), faults_(vcpus) {}
+    /// `console` and `tokens` (as in HostCalls) outlive it. The realm's VM has been taken, or will
+    /// be.
+    CcaRealm(RunningRealm realm, std::size_t vcpus, devices::ByteSink& console,
+             TokenExchange* tokens = nullptr)
+        : realm_(std::move(realm)), host_calls_(realm_.memory(), console, tokens), faults_(vcpus) {}
 
     BuiltVm take_vm() { return realm_.take_vm(); }
 

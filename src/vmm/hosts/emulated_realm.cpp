@@ -33,7 +33,8 @@ std::optional<std::uint64_t> kvm_version(std::uint32_t id) {
 
 Result<std::unique_ptr<EmulatedRealm>> EmulatedRealm::create(const realm::LaunchPlan& plan,
                                                              const measure::Digest& rim,
-                                                             devices::ByteSink& console) {
+                                                             devices::ByteSink& console,
+                                                             TokenExchange* tokens) {
     const realm::RealmParameters& parameters = *plan.spec().realm;
     const realm::Board& board = plan.board();
     const std::uint64_t shared_bit = std::uint64_t{1} << (parameters.ipa_bits - 1);
@@ -47,15 +48,15 @@ Result<std::unique_ptr<EmulatedRealm>> EmulatedRealm::create(const realm::Launch
     for (const realm::CpuBoard& cpu : board.cpus) active.mpidrs.push_back(cpu.mpidr);
     active.rim = rim;
     RVMM_TRY(auto issuer, realm::TokenIssuer::create(plan.spec().attestation));
-    auto tokens = [issuer = std::move(issuer)](const measure::token::RealmClaims& claims) {
+    auto source = [issuer = std::move(issuer)](const measure::token::RealmClaims& claims) {
         auto token = issuer.issue(claims);
         if (!token) warn("no token is issued: {}", token.error().message());
         return token ? std::optional(*std::move(token)) : std::nullopt;
     };
     RVMM_TRY(auto rmm,
-             realm::SoftwareRmm::create(std::move(active), memory->trusted(), std::move(tokens)));
+             realm::SoftwareRmm::create(std::move(active), memory->trusted(), std::move(source)));
     return std::unique_ptr<EmulatedRealm>(
-        new EmulatedRealm(parameters.ipa_bits, std::move(memory), std::move(rmm), console));
+        new EmulatedRealm(parameters.ipa_bits, std::move(memory), std::move(rmm), console, tokens));
 }
 
 std::span<const kvm::SmcccRange> EmulatedRealm::forwarded() const {

@@ -17,10 +17,12 @@ namespace rvmm::vmm {
 
 class EmulatedRealm final : public LoadedGuest {
   public:
-    /// The plan is a realm's, `rim` is what it measures to. `console` outlives it.
+    /// The plan is a realm's, `rim` is what it measures to. `console` and `tokens` outlive it;
+    /// `tokens` as in HostCalls.
     static Result<std::unique_ptr<EmulatedRealm>> create(const realm::LaunchPlan& plan,
                                                          const measure::Digest& rim,
-                                                         devices::ByteSink& console);
+                                                         devices::ByteSink& console,
+                                                         TokenExchange* tokens = nullptr);
 
     unsigned ipa_bits() const override { return ipa_bits_; }
     Memory& memory() override { return *memory_; }
@@ -35,11 +37,11 @@ class EmulatedRealm final : public LoadedGuest {
 
   private:
     EmulatedRealm(unsigned ipa_bits, std::unique_ptr<SplitMemory> memory, realm::SoftwareRmm rmm,
-                  devices::ByteSink& console)
+                  devices::ByteSink& console, TokenExchange* tokens)
         : ipa_bits_(ipa_bits),
           memory_(std::move(memory)),
           rmm_(std::move(rmm)),
-          host_calls_(memory_->shared(), console) {}
+          host_calls_(memory_->shared(), console, tokens) {}
     /// The answer of the RMM, whose lock is `lock`. May wait without it.
     Result<realm::SmcOutcome> outcome_of(std::size_t vcpu, rmi::SmcRegisters& registers,
                                          std::unique_lock<std::mutex>& lock,

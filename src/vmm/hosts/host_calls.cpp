@@ -9,8 +9,10 @@ constexpr auto kSuccess = std::uint64_t{0};
 constexpr auto kNotSupported = static_cast<std::uint64_t>(-1);
 constexpr auto kInvalidArgument = static_cast<std::uint64_t>(-2);
 constexpr auto kTryAgain = static_cast<std::uint64_t>(-3);
-constexpr std::uint64_t kVersion = 0x1'0000;
+constexpr auto kNothingWanted = static_cast<std::uint64_t>(-4);
+constexpr std::uint64_t kVersion = 0x1'0001;
 constexpr std::uint64_t kMaxPrint = 4096;
+constexpr std::uint64_t kMaxToken = 4096;  // DEN0137: an RMM's are not larger
 constexpr std::uint64_t kMaxStatus = static_cast<std::uint64_t>(ExitCode::kGuestStatusMax);
 
 }  // namespace
@@ -29,6 +31,22 @@ std::uint64_t HostCalls::print(std::uint64_t address, std::uint64_t length) {
     return console_.put(used) ? kSuccess : kTryAgain;
 }
 
+std::uint64_t HostCalls::token_wanted(std::array<std::uint64_t, 31>& gprs) const {
+    if (tokens_ == nullptr) return kNothingWanted;
+    const ByteSpan challenge = tokens_->challenge();
+    for (std::size_t i = 0; i < challenge.size() / 8; ++i)
+        gprs[1 + i] = load_le<std::uint64_t>(challenge.subspan(8 * i));
+    return kSuccess;
+}
+
+std::uint64_t HostCalls::give_token(std::uint64_t address, std::uint64_t length) {
+    if (tokens_ == nullptr) return kNothingWanted;
+    if (length == 0 || length > kMaxToken) return kInvalidArgument;
+    Bytes token(length);
+    if (!memory_.read(Ipa{address}, token)) return kInvalidArgument;
+    return tokens_->give(token) ? kSuccess : kInvalidArgument;
+}
+
 CallReply HostCalls::call(std::array<std::uint64_t, 31>& gprs) {
     const std::uint64_t id = gprs[0];
     const std::uint64_t first = gprs[1];
@@ -44,6 +62,12 @@ CallReply HostCalls::call(std::array<std::uint64_t, 31>& gprs) {
             return Answered{};
         case kHostCallReady:
             return GuestReady{};
+        case kHostCallTokenWanted:
+            gprs[0] = token_wanted(gprs);
+            return Answered{};
+        case kHostCallTokenGive:
+            gprs[0] = give_token(first, second);
+            return Answered{};
         case kHostCallExit:
             if (first <= kMaxStatus)
                 return RunOutcome{RunOutcome::Kind::kGuestStatus, static_cast<int>(first), {}};

@@ -4,8 +4,9 @@
 
 namespace rvmm::vmm {
 
-Consoles::Consoles(asio::io_context& loop, ConsoleOutput& stdio)
+Consoles::Consoles(asio::io_context& loop, ConsoleOutput& stdio, TokenExchange* tokens)
     : loop_(loop), stdio_(stdio), nowhere_(loop, -1) {
+    if (tokens != nullptr) tokens_.emplace(*tokens);
     stdio_.set_drained([this] {
         if (serial_) serial_->output_drained();
         if (typed_port_) ports_->output_drained(*typed_port_);
@@ -44,15 +45,33 @@ Result<std::shared_ptr<devices::virtio::Console>> Consoles::make_ports(
         // hvc0 is the first port; others are for programs, by name.
         setup.ports.push_back({.name = port.name, .output = sink, .console = number == 0});
     }
+    if (tokens_ && setup.ports.size() < devices::virtio::Console::kMaxPorts) {
+        token_port_ = static_cast<unsigned>(setup.ports.size());
+        setup.ports.push_back(
+            {.name = std::string(kTokenPortName), .output = &*tokens_, .console = false});
+    }
     RVMM_TRY(ports_, devices::virtio::Console::create(loop_, std::move(setup)));
     for (const auto& file : files)
         file.first->set_drained([this, port = file.second] { ports_->output_drained(port); });
-    if (typed_port_) {
-        const auto wanted = [this] { asio::post(loop_, [this] { want_input(); }); };
-        ports_->set_input_wanted(*typed_port_, wanted);
-        ports_->set_open_changed([wanted](unsigned, bool) { wanted(); });
-    }
+    const auto wanted = [this] { asio::post(loop_, [this] { want_input(); }); };
+    if (typed_port_) ports_->set_input_wanted(*typed_port_, wanted);
+    if (token_port_)
+        ports_->set_input_wanted(*token_port_,
+                                 [this] { asio::post(loop_, [this] { ask_for_token(); }); });
+    ports_->set_open_changed([this, wanted](unsigned port, bool open) {
+        if (typed_port_) wanted();
+        if (port != token_port_ || !open) return;
+        asio::post(loop_, [this] {
+            token_request_ = tokens_->request();
+            ask_for_token();
+        });
+    });
     return ports_;
+}
+
+void Consoles::ask_for_token() {
+    const std::size_t taken = ports_->input(*token_port_, as_bytes(token_request_));
+    token_request_.erase(0, taken);
 }
 
 void Consoles::want_input() {

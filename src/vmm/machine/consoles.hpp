@@ -14,19 +14,21 @@
 #include "realm/spec/realm_spec.hpp"
 #include "vmm/console/console.hpp"
 #include "vmm/console/console_file.hpp"
+#include "vmm/token/token_port.hpp"
 
 namespace rvmm::vmm {
 
 /// On the machine's loop.
 class Consoles {
   public:
-    /// `stdio` is our standard output; both outlive it.
-    Consoles(asio::io_context& loop, ConsoleOutput& stdio);
+    /// `stdio` is our standard output, `tokens` where a token goes (nullptr: nobody wants one); all
+    /// outlive it.
+    Consoles(asio::io_context& loop, ConsoleOutput& stdio, TokenExchange* tokens = nullptr);
 
     std::shared_ptr<devices::Serial16550> make_serial(const realm::SerialSpec& spec,
                                                       devices::InterruptLine interrupt);
-    /// Errors: a file that cannot be made, or is already there (Stage::kUsage). Files stay if the
-    /// guest has run: finish().
+    /// Where a token is wanted, there is a further port for it. Errors: a file that cannot be made,
+    /// or is already there (Stage::kUsage). Files stay if the guest has run: finish().
     Result<std::shared_ptr<devices::virtio::Console>> make_ports(const std::string& name,
                                                                  const realm::ConsoleSpec& spec);
 
@@ -40,6 +42,7 @@ class Consoles {
 
   private:
     void want_input();
+    void ask_for_token();
 
     asio::io_context& loop_;
     ConsoleOutput& stdio_;
@@ -55,6 +58,9 @@ class Consoles {
     std::shared_ptr<devices::Serial16550> serial_;  // where it is on stdio
     std::shared_ptr<devices::virtio::Console> ports_;
     std::optional<unsigned> typed_port_;  // the port on stdio
+    std::optional<TokenPort> tokens_;
+    std::optional<unsigned> token_port_;
+    std::string token_request_;  // what the guest has not read of it
 };
 
 }  // namespace rvmm::vmm

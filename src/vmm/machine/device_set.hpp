@@ -33,6 +33,7 @@ class DeviceSet {
         asio::io_context& loop;
         ConsoleOutput& console;
         std::function<void(Error)> failed;  // any thread: the machine cannot go on
+        TokenExchange* tokens = nullptr;    // as in HostCalls
     };
     /// Errors: what a device needs of the host is not to be had, one clause with the remedy.
     static Result<std::unique_ptr<DeviceSet>> create(const realm::LaunchPlan& plan,

@@ -38,7 +38,7 @@ Machine::~Machine() {
 
 Result<std::unique_ptr<Machine>> Machine::create(const realm::LaunchPlan& plan, BuiltVm built,
                                                  GuestKind& guest, asio::io_context& loop,
-                                                 ConsoleOutput& console) {
+                                                 ConsoleOutput& console, TokenExchange* tokens) {
     std::unique_ptr<Machine> machine(new Machine(std::move(built), guest, loop, console));
     Machine& self = *machine;
     RVMM_TRY(self.devices_,
@@ -46,9 +46,11 @@ Result<std::unique_ptr<Machine>> Machine::create(const realm::LaunchPlan& plan, 
                                       .guest = guest,
                                       .loop = loop,
                                       .console = console,
-                                      .failed = [&self](Error error) {
-                                          self.end_from_vcpu(std::unexpected(std::move(error)));
-                                      }}));
+                                      .failed =
+                                          [&self](Error error) {
+                                              self.end_from_vcpu(std::unexpected(std::move(error)));
+                                          },
+                                      .tokens = tokens}));
     return machine;
 }
 

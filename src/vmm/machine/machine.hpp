@@ -23,11 +23,12 @@ namespace rvmm::vmm {
 
 class Machine {
   public:
-    /// Makes the board's devices and a thread for each vCPU; nothing runs yet. `guest`, `loop` and
-    /// `console` outlive the machine.
+    /// Makes the board's devices and a thread for each vCPU; nothing runs yet. `guest`, `loop`,
+    /// `console` and `tokens` (as in HostCalls) outlive the machine.
     static Result<std::unique_ptr<Machine>> create(const realm::LaunchPlan& plan, BuiltVm built,
                                                    GuestKind& guest, asio::io_context& loop,
-                                                   ConsoleOutput& console);
+                                                   ConsoleOutput& console,
+                                                   TokenExchange* tokens = nullptr);
     ~Machine();
 
     /// From the loop.

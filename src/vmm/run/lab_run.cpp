@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kConfig = "/job/image.cfg";
 constexpr const char* kReport = "/job/report.json";
+constexpr const char* kToken = "/job/token.cbor";
 constexpr const char* kProfiles = "/job/profiles.toml";
 constexpr std::uint64_t kLabMemory = 3ULL << 30;
 constexpr std::uint64_t kLabItself = 1ULL << 30;  // kernel, root and QEMU's own part of it
@@ -52,6 +53,8 @@ std::vector<std::string> command(const realm::LaunchPlan& plan, const RunRequest
     if (request.console_to_stderr) argv = {"sh", "-c", "exec \"$@\" >&2", "sh"};
     argv.insert(argv.end(), {"rvmm", "run", kConfig, "--inside-lab", "--report", kReport});
     if (!request.profiles.empty()) argv.insert(argv.end(), {"--profiles", kProfiles});
+    if (request.challenge)
+        argv.insert(argv.end(), {"--token", kToken, "--challenge", to_hex(*request.challenge)});
     if (plan.is_realm())
         argv.insert(argv.end(), {"--host", std::string(to_string(request.lab.machine.realms))});
     return argv;
@@ -85,7 +88,7 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     lab_request.network = devices.network;
     if (!request.profiles.empty())
         lab_request.files.push_back({kProfiles, shared_bytes(as_bytes(request.profiles))});
-    lab_request.collect = {kReport};
+    lab_request.collect = {kReport, kToken};
     for (const auto& [inside, file] : devices.files) lab_request.collect.push_back(inside);
     lab_request.console =
         realm::uses_stdio(plan.spec()) ? lab::Console::kSerial : lab::Console::kPipes;
@@ -105,6 +108,8 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
         file.keep();
         RVMM_CHECK(write_all(Stage::kLaunch, file.fd(), found->second, inside));
     }
+    if (const auto token = outcome.collected.find(kToken); token != outcome.collected.end())
+        result.token.emplace(token->second.begin(), token->second.end());
     RVMM_TRY(result.report, finish_report(outcome, plan, to_hex(rim)));
     return result;
 }

@@ -89,22 +89,23 @@ Result<Built> build_loaded(const realm::LaunchPlan& plan, const kvm::System& sys
 }
 
 Result<Built> launch_realm(const realm::LaunchPlan& plan, cca::RealmVm vm,
-                           devices::ByteSink& console) {
+                           devices::ByteSink& console, TokenExchange* tokens) {
     RVMM_TRY(auto populated, cca::PopulatedRealm::create(plan, std::move(vm)));
     RVMM_TRY(auto running, std::move(populated).activate());
     std::string revision = running.host().version;
-    auto guest =
-        std::make_unique<cca::CcaRealm>(std::move(running), plan.board().cpus.size(), console);
+    auto guest = std::make_unique<cca::CcaRealm>(std::move(running), plan.board().cpus.size(),
+                                                 console, tokens);
     BuiltVm built = guest->take_vm();
     return Built{std::move(guest), std::move(built), std::move(revision)};
 }
 
 Result<Built> build(const realm::LaunchPlan& plan, const RunRequest& request, const LocalHost& host,
-                    const kvm::System& system, devices::ByteSink& console) {
-    if (host.kind == RunsOn::kCca) return launch_realm(plan, std::move(*host.realm_vm), console);
+                    const kvm::System& system, devices::ByteSink& console, TokenExchange* tokens) {
+    if (host.kind == RunsOn::kCca)
+        return launch_realm(plan, std::move(*host.realm_vm), console, tokens);
     if (host.kind == RunsOn::kEmulated) {
         RVMM_TRY(const auto rim, request.rim());
-        RVMM_TRY(auto guest, EmulatedRealm::create(plan, rim, console));
+        RVMM_TRY(auto guest, EmulatedRealm::create(plan, rim, console, tokens));
         RVMM_TRY(auto built, build_loaded(plan, system, std::move(guest)));
         RVMM_CHECK(warn_about_parameters(*plan.spec().realm, built.vm.vcpus.front()));
         return built;
@@ -132,13 +133,17 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     ConsoleOutput console(loop, console_descriptor(plan, request));
     RunResult result;
     result.host = host.kind;
-    RVMM_TRY(auto built, build(plan, request, host, system, console));
+    std::optional<TokenExchange> tokens;
+    if (request.challenge) tokens.emplace(*request.challenge);
+    TokenExchange* const wanted = tokens ? &*tokens : nullptr;
+    RVMM_TRY(auto built, build(plan, request, host, system, console, wanted));
     RVMM_TRY(const auto machine,
-             Machine::create(plan, std::move(built.vm), *built.guest, loop, console));
+             Machine::create(plan, std::move(built.vm), *built.guest, loop, console, wanted));
     RVMM_CHECK(request.loaded());
     RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));
     if (!report.outcome.detail.empty()) warn("the guest cannot go on: {}", report.outcome.detail);
     result.exit_code = report.outcome.exit_code();
+    if (tokens) result.token = tokens->token();
     if (!request.wants_report) return result;
     RVMM_TRY(const auto rim, request.rim());
     result.report = make_report(plan, {result.host, built.revision}, to_hex(rim), report);

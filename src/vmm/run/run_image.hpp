@@ -11,6 +11,7 @@
 #include "vmm/kvm/driver.hpp"
 #include "vmm/lab/lab_config.hpp"
 #include "vmm/machine/outcome.hpp"
+#include "vmm/token/token_exchange.hpp"
 
 namespace rvmm::vmm {
 
@@ -26,6 +27,8 @@ struct RunRequest {
     /// Called when a guest on this machine has been loaded and not yet run: nothing looks at the
     /// plan's layout any more, unless rim() does.
     std::function<Result<>()> loaded = [] { return Result<>(); };
+    /// What the guest is to get an attestation token for; nothing: no token is wanted.
+    std::optional<TokenChallenge> challenge = {};
     std::string profiles;           // text of the user's table of profiles; empty: there is none
     kvm::Driver* driver = nullptr;  // what KVM is reached through; nullptr: the kernel itself
     bool records = false;           // `driver` makes a recording
@@ -34,7 +37,8 @@ struct RunRequest {
 struct RunResult {
     RunsOn host;
     int exit_code = 0;
-    std::string report;  // one JSON document, one line; empty if none was asked for
+    std::optional<Bytes> token = {};  // that the guest gave
+    std::string report;               // one JSON document, one line; empty if none was asked for
 };
 
 /// Runs `plan` to its end. Errors are of the launch; what a guest does is in the result.

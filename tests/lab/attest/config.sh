@@ -14,6 +14,9 @@ attest_names() {
     done
 }
 
+# What rvmm run --token asks for.
+attest_challenge=a77e57
+
 # attest_count SOAK: tokens that each of the guest's two processes asks for.
 attest_count() { if [ "$1" = 1 ]; then echo 50; else echo 4; fi; }
 

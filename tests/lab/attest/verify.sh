@@ -31,8 +31,17 @@ for name in $(attest_names "$soak"); do
     done < <(grep "^token $name " "$RVMM_LAB_OUT/results") >sums
     grep -v '^[0-9a-f]\{64\}  -$' sums && failed=1
     n=$(grep -c . sums)
-    [ "$n" = $((2 * $(attest_count "$soak"))) ] || { echo "FAIL $name: $n tokens"; failed=1; }
+    # And the one that rvmm run --token brought.
+    [ "$n" = $((2 * $(attest_count "$soak") + 1)) ] || { echo "FAIL $name: $n tokens"; failed=1; }
     [ "$(sort -u sums | wc -l)" = "$n" ] || { echo "FAIL $name: tokens that are the same"; failed=1; }
     echo "$name: $n tokens"
+done
+# hello, by the host call: what it extended shows.
+for challenge in 01 02ff; do
+    read -r _ _ rem token < <(grep "^hello_token $challenge " "$RVMM_LAB_OUT/results")
+    base64 -d <<<"$token" >token.cbor
+    "$RVMM" token verify token.cbor --trust-anchor test-key.pem --allow-emulated --config "$RVMM_GUESTS/hello.cfg" \
+        --set realm.profile=emulated --set realm.hash=sha512 --challenge $challenge --rem "1=$rem" >out 2>&1 &&
+        ! grep -qv '^ok ' out || { echo "FAIL hello, challenge $challenge"; cat out; failed=1; }
 done
 exit $failed

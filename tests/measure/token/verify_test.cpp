@@ -207,6 +207,12 @@ TEST_F(IssuedTokens, ChallengeAndProfile_AreHeldAgainstWhatWasAsked) {
     EXPECT_EQ(what_breaks(bytes, expected), "");
     expected.profile = kRealmProfile2023;
     EXPECT_EQ(what_breaks(bytes, expected), "profile");
+    EXPECT_EQ(
+        what_breaks(maker.make([](PlatformClaims& platform, auto&) { platform.profile = "mine"; }),
+                    {.trust_anchor = &anchor,
+                     .allow_emulated = true,
+                     .profile = std::string(kRealmProfile2024)}),
+        "profile");
     expected.profile.reset();
     EXPECT_EQ(what_breaks(maker.make([](auto&, RealmClaims& realm) { realm.profile = "mine"; }),
                           expected),

@@ -37,21 +37,48 @@ class HostCallsTest : public ::testing::Test {
         gprs[1] = a;
         gprs[2] = b;
         gprs[7] = 0x77;
-        HostCalls calls(memory->shared(), sink);
+        HostCalls calls(memory->shared(), sink, tokens);
         reply = calls.call(gprs);
         return gprs[0];
     }
     static std::uint64_t error(int number) { return static_cast<std::uint64_t>(number); }
     std::unique_ptr<SplitMemory> memory;
     TextSink sink;
+    TokenExchange* tokens = nullptr;
     std::array<std::uint64_t, 31> gprs{};
     CallReply reply;
 };
 
 TEST_F(HostCallsTest, Version_IsOne) {
     EXPECT_EQ(call(0xC6005200), 0u);
-    EXPECT_EQ(gprs[1], 0x10000u);
+    EXPECT_EQ(gprs[1], 0x10001u);
     EXPECT_EQ(gprs[7], 0x77u) << "only the results change";
+}
+
+TEST_F(HostCallsTest, Token_IsAskedForAndTaken) {
+    TokenChallenge challenge{};
+    challenge[0] = std::byte{1};
+    challenge[63] = std::byte{2};
+    TokenExchange exchange(challenge);
+    tokens = &exchange;
+    EXPECT_EQ(call(0xC6005204), 0u);
+    EXPECT_EQ(gprs[1], 1u);
+    EXPECT_EQ(gprs[7], 0u);
+    EXPECT_EQ(gprs[8], 0x0200'0000'0000'0000u);
+    std::memcpy(memory->slots()[1].host, "token", 5);
+    EXPECT_EQ(call(0xC6005205, kBase.value | kSharedBit, 5), 0u);
+    EXPECT_EQ(to_hex(*exchange.token()), "746f6b656e");
+    EXPECT_EQ(call(0xC6005205, kBase.value, 0), error(-2));
+    EXPECT_EQ(call(0xC6005205, kBase.value, 4097), error(-2));
+    EXPECT_EQ(call(0xC6005205, kBase.value + 2 * 4096, 5), error(-2)) << "private";
+    EXPECT_EQ(call(0xC6005205, ~0ULL, 5), error(-2));
+    EXPECT_EQ(exchange.token()->size(), 5u);
+}
+
+TEST_F(HostCallsTest, TokenThatNobodyWants_IsRefused) {
+    EXPECT_EQ(call(0xC6005204), error(-4));
+    EXPECT_EQ(gprs[1], 0u);
+    EXPECT_EQ(call(0xC6005205, kBase.value, 5), error(-4));
 }
 
 TEST_F(HostCallsTest, Print_CopiesSharedTextByEitherAddress) {
