@@ -131,7 +131,7 @@ check_dev disk_is_fifo 66 'neither a file nor a block device' 'raw image or a bl
 dev '[[disk]]' 'path = "empty"'
 check_dev disk_too_small 66 'has 0 bytes, less than a sector' 'make it larger'
 dev '[[disk]]' 'path = "disk.img"' 'name = "data"' '[rng]' '[[disk]]' 'path = "disk.img"'
-check disk_twice 65 'disk.path "disk.img" is that of the [[disk]] at dev.cfg:' run dev.cfg
+check disk_twice 65 'dev.cfg:11:1: disk.path "disk.img" is that of the ' run dev.cfg
 dev '[[disk]]' 'path = "disk.img"' 'name = "a"' '[[net]]' 'name = "a"'
 check device_name_twice 65 'dev.cfg:10:1: the device at dev.cfg:8:1 has the name "a" too; rename one' run dev.cfg
 # A lock like rvmm's own, of the whole file.
