@@ -116,7 +116,7 @@ TEST_F(HostCallsTest, Ready_IsReported) {
 }
 
 TEST_F(HostCallsTest, UnknownIds_AreNotSupported) {
-    EXPECT_EQ(call(0xC6005204), error(-1));
+    EXPECT_EQ(call(0xC6005206), error(-1));
     EXPECT_EQ(call(0), error(-1));
     EXPECT_EQ(call(UINT64_MAX), error(-1));
 }

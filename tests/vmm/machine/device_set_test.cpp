@@ -102,7 +102,10 @@ TEST_P(DeviceSetTest, Disk_IsReadAndWritten) {
     std::string text(7, '\0');
     file.read(text.data(), 7);
     EXPECT_EQ(text, "written");
-    EXPECT_EQ(counter_of(run.report->devices.at(0), "notifications"), 5u);
+    // A request that is seen before its doorbell is heard needs none.
+    const std::uint64_t heard = counter_of(run.report->devices.at(0), "notifications");
+    EXPECT_GE(heard, 1u);
+    EXPECT_LE(heard, 5u);
 }
 
 TEST_P(DeviceSetTest, Console_TakesTypedBytesOnceItIsOpen) {

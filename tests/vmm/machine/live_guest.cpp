@@ -39,7 +39,7 @@ long LiveGuest::next(FakeKvm::Vcpu& vcpu, kvm_run& run) {
     FakeKvm::Step step;
     {
         std::unique_lock lock(mutex_);
-        vcpu_ = &vcpu;
+        if (vcpu_ == nullptr) vcpu_ = &vcpu;  // once: the program reads it without the lock
         if (state_ == State::kRunning) {
             state_ = State::kIdle;
             changed_.notify_all();
