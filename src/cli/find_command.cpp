@@ -11,6 +11,7 @@
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
 #include "base/version.hpp"
+#include "cli/hex_options.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
 #include "realm/plan/find.hpp"
@@ -67,14 +68,6 @@ Result<> add_lines(const std::string& path, std::vector<std::string>& lines) {
     return {};
 }
 
-Result<measure::Digest> parse_rim(const std::string& text) {
-    const auto digest = measure::Digest::from_hex(text);
-    if (digest && !digest->empty()) return *digest;
-    const bool hex = text.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
-    return fail(Stage::kUsage, "--rim takes 64, 96 or 128 hex digits, not {}",
-                hex ? fmt::format("{}", text.size()) : "other characters");
-}
-
 std::string json_of(const FindCommandOptions& options, const measure::Digest& rim,
                     const realm::FindOutcome& outcome) {
     const auto value = [](const std::string& text) {
@@ -121,7 +114,7 @@ Error not_found(const realm::FindOutcome& outcome) {
 }
 
 Result<int> run(FindCommandOptions& options) {
-    RVMM_TRY(const auto rim, parse_rim(options.rim));
+    RVMM_TRY(const auto rim, digest_option("--rim", options.rim));
     for (const std::string& path : options.try_files)
         RVMM_CHECK(add_lines(path, options.find.wishes.cmdlines));
     RVMM_TRY(const ProfileFile profiles, ProfileFile::load(options.profiles));

@@ -9,11 +9,11 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "cli/hex_options.hpp"
 #include "cli/kvm_access.hpp"
 #include "cli/lab_option.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
-#include "cli/token_parts.hpp"
 #include "realm/plan/compare.hpp"
 #include "realm/plan/expected_rim.hpp"
 #include "realm/plan/launch_plan.hpp"

@@ -28,12 +28,6 @@ Result<std::optional<token::PublicKey>> load_trust_anchor(const std::string& pat
     return *std::move(key);
 }
 
-Result<Bytes> hex_option(std::string_view option, const std::string& text, std::size_t limit) {
-    auto bytes = from_hex(text);
-    if (bytes && !bytes->empty() && bytes->size() <= limit) return *std::move(bytes);
-    return fail(Stage::kUsage, "{} takes 1 to {} bytes as hex digits", option, limit);
-}
-
 Result<std::array<std::optional<measure::Digest>, 4>> rem_options(
     const std::vector<std::string>& texts) {
     std::array<std::optional<measure::Digest>, 4> rems;
@@ -48,6 +42,13 @@ Result<std::array<std::optional<measure::Digest>, 4>> rem_options(
         rems[next++] = *digest;
     }
     return rems;
+}
+
+void add_token_arguments(CLI::App& command, TokenArguments& arguments) {
+    command.add_option("file", arguments.file, "The token, as the realm got it (CBOR)")->required();
+    command.add_option("--trust-anchor", arguments.trust_anchor,
+                       "The platform's public key (CPAK), PEM or DER");
+    command.add_flag("--json", arguments.json, "For scripts: one JSON document");
 }
 
 void add_token_command(CLI::App& app, CommandResult& result) {

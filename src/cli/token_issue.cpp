@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "base/exit_code.hpp"
+#include "cli/hex_options.hpp"
 #include "cli/image_arguments.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"

@@ -18,12 +18,19 @@ void add_token_verify(CLI::App& token_command, CommandResult& result);
 void add_token_issue(CLI::App& token_command, CommandResult& result);
 void add_token_platform(CLI::App& token_command, CommandResult& result);
 
+/// The token that a command looks at, and how it says what it saw.
+struct TokenArguments {
+    std::string file;
+    std::string trust_anchor;
+    bool json = false;
+};
+/// `arguments` lives as long as `command`.
+void add_token_arguments(CLI::App& command, TokenArguments& arguments);
+
 /// The token in the file `path`. Errors (Stage::kImage) name it.
 Result<measure::token::Token> load_token(const std::string& path);
 /// The public key in a file; nothing where `path` is empty.
 Result<std::optional<measure::token::PublicKey>> load_trust_anchor(const std::string& path);
-/// `text` as 1 to `limit` bytes. Errors (Stage::kUsage) name `option`.
-Result<Bytes> hex_option(std::string_view option, const std::string& text, std::size_t limit);
 /// --rem N=HEX, or HEX for REM1, REM2, ... in turn. Errors (Stage::kUsage).
 Result<std::array<std::optional<measure::Digest>, 4>> rem_options(
     const std::vector<std::string>& texts);

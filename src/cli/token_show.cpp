@@ -10,13 +10,7 @@ namespace {
 
 namespace token = measure::token;
 
-struct ShowOptions {
-    std::string file;
-    std::string trust_anchor;
-    bool json = false;
-};
-
-Result<int> show(const ShowOptions& options) {
+Result<int> show(const TokenArguments& options) {
     RVMM_TRY(const auto read, load_token(options.file));
     RVMM_TRY(const auto anchor, load_trust_anchor(options.trust_anchor));
     RVMM_TRY(const auto verdict, token::verify(read, {.trust_anchor = anchor ? &*anchor : nullptr,
@@ -36,12 +30,9 @@ Both signatures' state is said at the end. The platform's needs --trust-anchor.)
 }  // namespace
 
 void add_token_show(CLI::App& token_command, CommandResult& result) {
-    auto options = std::make_shared<ShowOptions>();
+    auto options = std::make_shared<TokenArguments>();
     CLI::App* command = token_command.add_subcommand("show", "Every claim of a token");
-    command->add_option("file", options->file, "The token, as the realm got it (CBOR)")->required();
-    command->add_option("--trust-anchor", options->trust_anchor,
-                        "The platform's public key (CPAK), PEM or DER");
-    command->add_flag("--json", options->json, "For scripts: one JSON document");
+    add_token_arguments(*command, *options);
     command->footer(kShowExamples);
     command->callback([options, &result] { result.value = show(*options); });
 }

@@ -1,5 +1,8 @@
 #include "cli/token_text.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
@@ -15,28 +18,20 @@ using measure::token::Token;
 using measure::token::Verdict;
 using Json = nlohmann::ordered_json;
 
-std::string_view word(Check::State state) {
-    switch (state) {
-        case Check::State::kHolds:
-            return "ok";
-        case Check::State::kFails:
-            return "FAILED";
-        case Check::State::kUnchecked:
-            return "unchecked";
-    }
-    return "";
-}
+struct StateText {
+    Check::State state;
+    std::string_view text;
+    std::string_view json;
+    std::string_view color;
+};
+constexpr std::array kStates = {
+    StateText{Check::State::kHolds, "ok", "ok", "\x1b[32m"},
+    StateText{Check::State::kFails, "FAILED", "failed", "\x1b[31m"},
+    StateText{Check::State::kUnchecked, "unchecked", "unchecked", "\x1b[33m"},
+};
 
-std::string_view color_of(Check::State state) {
-    switch (state) {
-        case Check::State::kHolds:
-            return "\x1b[32m";
-        case Check::State::kFails:
-            return "\x1b[31m";
-        case Check::State::kUnchecked:
-            return "\x1b[33m";
-    }
-    return "";
+const StateText& text_of(Check::State state) {
+    return *std::ranges::find(kStates, state, &StateText::state);
 }
 
 /// What a terminal may be sent of text that somebody else wrote.
@@ -78,11 +73,10 @@ Json json_of(const Sign1& message, const std::vector<ShownClaim>& claims) {
 Json json_of(const Verdict& verdict) {
     Json checks = Json::array();
     for (const Check& check : verdict.checks)
-        checks.push_back(
-            {{"name", check.name},
-             {"state", check.state == Check::State::kFails ? "failed" : word(check.state)},
-             {"about", check.about == Check::About::kGenuine ? "genuine" : "expected"},
-             {"detail", check.detail}});
+        checks.push_back({{"name", check.name},
+                          {"state", text_of(check.state).json},
+                          {"about", check.about == Check::About::kGenuine ? "genuine" : "expected"},
+                          {"detail", check.detail}});
     return checks;
 }
 
@@ -102,8 +96,8 @@ std::string dump(const Json& json) {
 std::string verdict_text(const Verdict& verdict, bool color) {
     std::string text;
     for (const Check& check : verdict.checks)
-        text += fmt::format("{}{:<9}{}  {}: {}\n", color ? color_of(check.state) : "",
-                            word(check.state), color ? "\x1b[0m" : "", check.name,
+        text += fmt::format("{}{:<9}{}  {}: {}\n", color ? text_of(check.state).color : "",
+                            text_of(check.state).text, color ? "\x1b[0m" : "", check.name,
                             harmless(check.detail));
     return text;
 }

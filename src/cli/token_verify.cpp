@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "base/exit_code.hpp"
+#include "cli/hex_options.hpp"
 #include "cli/image_arguments.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
@@ -14,9 +15,7 @@ namespace {
 namespace token = measure::token;
 
 struct VerifyOptions {
-    std::string file;
-    std::string trust_anchor;
-    bool json = false;
+    TokenArguments token;
     bool realm_only = false;
     bool allow_emulated = false;
     ImageArguments image;
@@ -27,15 +26,8 @@ struct VerifyOptions {
     std::string realm_profile;
 };
 
-Result<measure::Digest> digest_option(std::string_view option, const std::string& text) {
-    const auto digest = measure::Digest::from_hex(text);
-    if (digest && !digest->empty()) return *digest;
-    return fail(Stage::kUsage, "{} takes 64, 96 or 128 hex digits", option);
-}
-
 /// What the realm of --config will be.
-Result<> add_config(const ImageArguments& image, token::Expectations& expected) {
-    RVMM_TRY(const auto plan, make_realm_plan(image));
+Result<> expect_plan(const realm::LaunchPlan& plan, token::Expectations& expected) {
     RVMM_TRY(const auto folded, fold_with_log(plan, {}, progress_line("measuring")));
     const realm::RealmParameters& parameters = *plan.spec().realm;
     expected.hash = parameters.hash;
@@ -45,11 +37,12 @@ Result<> add_config(const ImageArguments& image, token::Expectations& expected) 
 }
 
 Result<token::Expectations> expectations_of(const VerifyOptions& options,
-                                            const std::optional<token::PublicKey>& anchor) {
+                                            const std::optional<token::PublicKey>& anchor,
+                                            const std::optional<realm::LaunchPlan>& plan) {
     token::Expectations expected{.trust_anchor = anchor ? &*anchor : nullptr,
                                  .realm_only = options.realm_only,
                                  .allow_emulated = options.allow_emulated};
-    if (!options.image.config.empty()) RVMM_CHECK(add_config(options.image, expected));
+    if (plan) RVMM_CHECK(expect_plan(*plan, expected));
     if (!options.rim.empty()) {
         RVMM_TRY(expected.rim, digest_option("--rim", options.rim));
     }
@@ -65,11 +58,10 @@ Result<token::Expectations> expectations_of(const VerifyOptions& options,
     return expected;
 }
 
-/// What variation of --config the token's realm is; empty if none was found.
-Result<std::string> variation(const ImageArguments& image, const measure::Digest& rim) {
+/// What variation of --config the token's realm is.
+Result<std::string> variation(const ImageArguments& image, const realm::RealmSpec& spec,
+                              const measure::Digest& rim) {
     RVMM_TRY(const ProfileFile profiles, ProfileFile::load(image.profiles));
-    RVMM_TRY(auto spec, realm::load_config(image.config, image.parsing));
-    if (!image.profile.empty() && spec.realm) spec.realm->profile = image.profile;
     RVMM_TRY(const auto outcome, find_rim(spec, rim, {.profiles = &profiles.table}));
     if (!outcome.found)
         return fmt::format(
@@ -85,19 +77,22 @@ Result<std::string> variation(const ImageArguments& image, const measure::Digest
 }
 
 Result<int> verify(const VerifyOptions& options) {
-    RVMM_TRY(const auto read, load_token(options.file));
-    RVMM_TRY(const auto anchor, load_trust_anchor(options.trust_anchor));
-    RVMM_TRY(const auto expected, expectations_of(options, anchor));
+    RVMM_TRY(const auto read, load_token(options.token.file));
+    RVMM_TRY(const auto anchor, load_trust_anchor(options.token.trust_anchor));
+    std::optional<realm::LaunchPlan> plan;
+    if (!options.image.config.empty()) {
+        RVMM_TRY(plan, make_realm_plan(options.image));
+    }
+    RVMM_TRY(const auto expected, expectations_of(options, anchor, plan));
     RVMM_TRY(const auto verdict, token::verify(read, expected));
     const token::Check* const rim = verdict.find("RIM");
     std::string hint;
-    if (rim != nullptr && rim->state == token::Check::State::kFails &&
-        !options.image.config.empty()) {
-        RVMM_TRY(hint, variation(options.image, read.realm.rim));
+    if (rim != nullptr && rim->state == token::Check::State::kFails && plan) {
+        RVMM_TRY(hint, variation(options.image, plan->spec(), read.realm.rim));
     }
-    RVMM_CHECK(print(options.json ? verdict_json(read, verdict, hint)
-                                  : verdict_text(verdict, stdout_is_terminal()) +
-                                        (hint.empty() ? "" : "hint: " + hint + "\n"),
+    RVMM_CHECK(print(options.token.json ? verdict_json(read, verdict, hint)
+                                        : verdict_text(verdict, stdout_is_terminal()) +
+                                              (hint.empty() ? "" : "hint: " + hint + "\n"),
                      "the checks"));
     if (!verdict.holds(token::Check::About::kGenuine)) return to_int(ExitCode::kImage);
     if (!verdict.holds(token::Check::About::kExpected)) return to_int(ExitCode::kMeasurement);
@@ -115,10 +110,7 @@ constexpr const char* kVerifyExamples = R"(Examples:
 Exit code 0: every check holds. 66: it is no genuine token. 76: it is one, of another realm.)";
 
 void add_verify_options(CLI::App& command, VerifyOptions& options) {
-    command.add_option("file", options.file, "The token, as the realm got it (CBOR)")->required();
-    command.add_option("--trust-anchor", options.trust_anchor,
-                       "The platform's public key (CPAK), PEM or DER");
-    command.add_flag("--json", options.json, "For scripts: one JSON document");
+    add_token_arguments(command, options.token);
     command.add_flag("--realm-only", options.realm_only,
                      "Leave the platform's signature unchecked where no key is given");
     command.add_flag("--allow-emulated", options.allow_emulated,

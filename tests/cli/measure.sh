@@ -2,24 +2,13 @@
 # What the commands that measure print and leave behind: prints "ok NAME" or "FAIL NAME: why". RVMM is
 # the rvmm, RVMM_GUESTS the folder with hello.
 set -uo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-failed=0
-verdict() { # NAME STATUS [WHY]
-    if [ "$2" = 0 ]; then echo "ok $1"; else
-        echo "FAIL $1${3:+: $3}"
-        head -n 20 out err 2>/dev/null
-        failed=1
-    fi
-}
+# shellcheck source=tests/cli/verdicts.sh
+source "$(dirname "$0")/verdicts.sh"
 cp "$RVMM_GUESTS/hello" .
 head -c 50000 /dev/urandom >initrd
 printf '%s\n' '[boot]' 'kernel = "hello"' 'initrd = "initrd"' '[realm]' 'profile = "emulated"' \
     '[host]' 'allow = ["cca", "emulated", "lab"]' >image.cfg
 rvmm() { timeout 60 "$RVMM" "$@" >out 2>err </dev/null; }
-field() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' out "$1"; }
 
 # One document on standard output, nothing else anywhere.
 rvmm measure image.cfg --json

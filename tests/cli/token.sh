@@ -1,18 +1,8 @@
 #!/bin/bash
 # rvmm token: prints "ok NAME" or "FAIL NAME: why". RVMM is the rvmm, RVMM_GUESTS the folder with hello.
 set -uo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-failed=0
-verdict() { # NAME STATUS [WHY]
-    if [ "$2" = 0 ]; then echo "ok $1"; else
-        echo "FAIL $1${3:+: $3}"
-        head -n 30 out err 2>/dev/null
-        failed=1
-    fi
-}
+# shellcheck source=tests/cli/verdicts.sh
+source "$(dirname "$0")/verdicts.sh"
 rvmm() { timeout 60 "$RVMM" token "$@" >out 2>err </dev/null; }
 # ends CODE ARGUMENT...: rvmm ends with it, and says something on standard error only if that is an error.
 ends() {
@@ -21,7 +11,6 @@ ends() {
     rvmm "$@"
     [ $? = "$code" ]
 }
-field() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' out "$1"; }
 cp "$RVMM_GUESTS/hello" .
 printf '%s\n' '[boot]' 'kernel = "hello"' '[realm]' 'profile = "emulated"' >image.cfg
 sed -n '/BEGIN PUBLIC KEY/,/END PUBLIC KEY/p' "$here/../../docs/attestation.md" >test-key.pem

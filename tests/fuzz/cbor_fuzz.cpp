@@ -1,9 +1,9 @@
 // Any bytes as CBOR and as a CoRIM: what is accepted is written back as it was, and what a CoRIM
 // says is endorsed anew to the same effect. An even first byte stands for a good CoRIM with some
 // bytes changed, which random bytes would hardly ever be.
-#include <cstdlib>
 #include <optional>
 
+#include "input.hpp"
 #include "measure/cbor.hpp"
 #include "measure/endorsement.hpp"
 
@@ -12,9 +12,8 @@ namespace {
 using namespace rvmm;
 using namespace rvmm::measure;
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using fuzz::changed;
+using fuzz::require;
 
 const Bytes& good_corim() {
     static const Bytes corim = [] {
@@ -25,13 +24,6 @@ const Bytes& good_corim() {
         return *to_corim(endorsement);
     }();
     return corim;
-}
-
-// Each three bytes of `edits` replace one byte: where (little-endian), and by what.
-Bytes changed(Bytes bytes, ByteSpan edits) {
-    for (; edits.size() >= 3; edits = edits.subspan(3))
-        bytes[load_le<std::uint16_t>(edits) % bytes.size()] = edits[2];
-    return bytes;
 }
 
 void check(ByteSpan input) {

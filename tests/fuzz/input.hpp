@@ -1,4 +1,5 @@
-// What the fuzz targets that make calls share: the input as numbers, and what must hold.
+// What fuzz targets share: the input as numbers or as changes to something good, and what must
+// hold.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,13 @@ namespace rvmm::fuzz {
 
 inline void require(bool condition) {
     if (!condition) std::abort();
+}
+
+/// Each three bytes of `edits` replace one byte: where (little-endian), and by what.
+inline Bytes changed(Bytes bytes, ByteSpan edits) {
+    for (; edits.size() >= 3; edits = edits.subspan(3))
+        bytes[load_le<std::uint16_t>(edits) % bytes.size()] = edits[2];
+    return bytes;
 }
 
 /// Bytes of the input as numbers; zero when they are used up.

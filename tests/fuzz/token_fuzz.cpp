@@ -1,8 +1,8 @@
 // Any bytes as an attestation token, as a COSE_Key and as a key file. An even first byte stands for
 // a good token with some bytes changed. What is accepted says the same when it is written anew, and
 // is shown and verified.
-#include <cstdlib>
 
+#include "input.hpp"
 #include "measure/token/describe.hpp"
 #include "measure/token/emulated_platform.hpp"
 #include "measure/token/verify.hpp"
@@ -13,9 +13,8 @@ using namespace rvmm;
 using namespace rvmm::measure;
 using namespace rvmm::measure::token;
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using fuzz::changed;
+using fuzz::require;
 
 const PrivateKey& a_key() {
     static const PrivateKey key = *test_key();
@@ -37,13 +36,6 @@ const Bytes& good_token() {
         return *make_token(Form::kCcaToken, platform, a_key(), realm, a_key());
     }();
     return token;
-}
-
-// Each three bytes of `edits` replace one byte: where (little-endian), and by what.
-Bytes changed(Bytes bytes, ByteSpan edits) {
-    for (; edits.size() >= 3; edits = edits.subspan(3))
-        bytes[load_le<std::uint16_t>(edits) % bytes.size()] = edits[2];
-    return bytes;
 }
 
 void check(ByteSpan input) {

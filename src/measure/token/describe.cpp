@@ -83,8 +83,7 @@ std::vector<ShownClaim> describe(const SoftwareComponent& component, std::size_t
 }
 
 std::string key_meaning(const RealmClaims& claims) {
-    const auto key =
-        claims.profile ? PublicKey::from_cose(claims.rak) : PublicKey::from_point(claims.rak);
+    const auto key = rak_of(claims);
     if (!key) return "no key";
     return fmt::format("RAK, {} {}", facts_of(key->curve()).name,
                        claims.profile ? "as a COSE_Key" : "as a bare point");

@@ -69,14 +69,25 @@ std::unexpected<Error> no_key(std::string_view why) {
     return fail(Stage::kImage, "{}", why);
 }
 
-/// The key that `parameters` describe; nullptr if there is none.
-SharedKey key_from(OSSL_PARAM_BLD* builder, int selection) {
+/// The key with this point, and where it is private with this number; nullptr if there is none.
+SharedKey key_from(const CurveFacts& curve, ByteSpan point, const BIGNUM* number) {
+    const std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
+    if (!builder ||
+        OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME,
+                                        std::string(curve.name).c_str(), 0) != 1 ||
+        OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
+                                         point.size()) != 1 ||
+        (number != nullptr &&
+         OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, number) != 1))
+        return nullptr;
     const std::unique_ptr<OSSL_PARAM, Free<OSSL_PARAM_free>> parameters(
-        OSSL_PARAM_BLD_to_param(builder));
+        OSSL_PARAM_BLD_to_param(builder.get()));
     const Context context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
     EVP_PKEY* key = nullptr;
     if (!parameters || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-        EVP_PKEY_fromdata(context.get(), &key, selection, parameters.get()) != 1)
+        EVP_PKEY_fromdata(context.get(), &key,
+                          number == nullptr ? EVP_PKEY_PUBLIC_KEY : EVP_PKEY_KEYPAIR,
+                          parameters.get()) != 1)
         return nullptr;
     return shared(key);
 }
@@ -147,16 +158,8 @@ Result<PublicKey> PublicKey::from_point(ByteSpan point) {
         kCurves, point.size(), [](const CurveFacts& known) { return 1 + 2 * known.size; });
     if (curve == kCurves.end() || point[0] != std::byte{4})
         return no_key("it is no uncompressed point of P-256, P-384 or P-521");
-    const std::string name(curve->name);
-    const std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
-    if (!builder ||
-        OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, name.c_str(),
-                                        0) != 1 ||
-        OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
-                                         point.size()) != 1)
-        return openssl_failed("make a key");
-    SharedKey key = key_from(builder.get(), EVP_PKEY_PUBLIC_KEY);
-    if (!key) return no_key(fmt::format("it is no point of {}", name));
+    SharedKey key = key_from(*curve, point, nullptr);
+    if (!key) return no_key(fmt::format("it is no point of {}", curve->name));
     return of(std::move(key));
 }
 
@@ -269,15 +272,7 @@ Result<PrivateKey> PrivateKey::from_number(Curve curve, ByteSpan number) {
         EC_POINT_point2oct(group.get(), place.get(), POINT_CONVERSION_UNCOMPRESSED, room_in(point),
                            point.size(), nullptr) != point.size())
         return openssl_failed("make a key");
-    const std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
-    if (!builder ||
-        OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, name.c_str(),
-                                        0) != 1 ||
-        OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
-                                         point.size()) != 1 ||
-        OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, value.get()) != 1)
-        return openssl_failed("make a key");
-    SharedKey key = key_from(builder.get(), EVP_PKEY_KEYPAIR);
+    SharedKey key = key_from(facts, point, value.get());
     if (!key) return openssl_failed("make a key");
     RVMM_TRY(auto known, PublicKey::of(std::move(key)));
     return PrivateKey(std::move(known));

@@ -31,9 +31,8 @@ Result<Sign1> message_in(const Value& map, Form form, ClaimName name) {
     return message;
 }
 
-Result<PublicKey> rak_of(const RealmClaims& claims) {
-    auto key =
-        claims.profile ? PublicKey::from_cose(claims.rak) : PublicKey::from_point(claims.rak);
+Result<PublicKey> named_rak_of(const RealmClaims& claims) {
+    auto key = rak_of(claims);
     if (key) return key;
     return std::unexpected(std::move(key).error().with_context(
         fmt::format("realm token: claim {} ({})", claim::kRak.number, claim::kRak.name)));
@@ -55,7 +54,7 @@ Result<Token> decode_token(ByteSpan bytes) {
         RVMM_TRY(auto platform, decode_platform_claims(platform_message.payload));
         RVMM_TRY(auto realm_message, message_in(*map, form, kRealmPart));
         RVMM_TRY(auto realm, decode_realm_claims(realm_message.payload));
-        RVMM_TRY(auto rak, rak_of(realm));
+        RVMM_TRY(auto rak, named_rak_of(realm));
         return Token{form,
                      std::move(platform_message),
                      std::move(platform),
@@ -82,6 +81,10 @@ Result<Bytes> make_token(Form form, const PlatformClaims& platform, const Privat
 
 Result<Digest> key_binding(const RealmClaims& realm) {
     return digest(realm.rak_hash, {realm.rak});
+}
+
+Result<PublicKey> rak_of(const RealmClaims& realm) {
+    return realm.profile ? PublicKey::from_cose(realm.rak) : PublicKey::from_point(realm.rak);
 }
 
 Bytes rak_claim(const PublicKey& rak, const std::optional<std::string>& profile) {

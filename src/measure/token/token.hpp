@@ -39,5 +39,7 @@ Result<Digest> key_binding(const RealmClaims& realm);
 
 /// The RAK as a token of `profile` has it: encoded as a COSE_Key, or the bare point without one.
 Bytes rak_claim(const PublicKey& rak, const std::optional<std::string>& profile);
+/// The inverse. Errors (Stage::kImage) say what is wrong with it.
+Result<PublicKey> rak_of(const RealmClaims& realm);
 
 }  // namespace rvmm::measure::token

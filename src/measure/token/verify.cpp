@@ -50,8 +50,9 @@ Check platform_signature(const Token& token, const Expectations& expected) {
 
 /// By the published test key, whatever the claims say, and by what the claims say.
 Result<bool> speaks_of_no_platform(const Token& token) {
+    if (is_emulated(token.platform)) return true;
     RVMM_TRY(const PrivateKey key, test_key());
-    return is_emulated(token.platform) || verify(token.platform_message, key.public_key());
+    return verify(token.platform_message, key.public_key());
 }
 
 Check platform_kind(bool emulated, const Expectations& expected) {

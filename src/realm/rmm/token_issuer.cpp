@@ -31,12 +31,6 @@ Result<Bytes> instance_id_of(const measure::token::PublicKey& realm_key) {
 
 }  // namespace
 
-TokenIssuer::TokenIssuer(const AttestationSpec& spec, PrivateKey platform_key, PrivateKey realm_key)
-    : spec_(spec),
-      platform_key_(std::move(platform_key)),
-      realm_key_(std::move(realm_key)),
-      profile_(profile_text(spec.profile)) {}
-
 Result<PrivateKey> platform_key(const AttestationSpec& spec) {
     if (spec.platform_key.empty()) return measure::token::test_key();
     return PrivateKey::from_pem(spec.platform_key);
@@ -47,24 +41,27 @@ Result<TokenIssuer> TokenIssuer::create(const AttestationSpec& spec) {
     RVMM_TRY(auto realm_key, spec.realm_key.empty()
                                  ? PrivateKey::generate(measure::token::Curve::kP384)
                                  : PrivateKey::from_pem(spec.realm_key));
-    TokenIssuer issuer(spec, std::move(key), std::move(realm_key));
+    measure::token::RealmClaims claims;
+    claims.profile = profile_text(spec.profile);
+    claims.rak = rak_claim(realm_key.public_key(), claims.profile);
     if (spec.profile == AttestationSpec::Profile::kRealm2024) {
-        RVMM_TRY(issuer.instance_id_, instance_id_of(issuer.realm_key_.public_key()));
+        RVMM_TRY(claims.instance_id, instance_id_of(realm_key.public_key()));
+        claims.mec_policy = measure::token::MecPolicy::kShared;
     }
-    return issuer;
+    measure::token::PlatformClaims platform = spec.platform;
+    RVMM_TRY(const measure::Digest bound, key_binding(claims));
+    platform.challenge.assign(bound.bytes().begin(), bound.bytes().end());
+    return TokenIssuer(spec.form, std::move(platform), std::move(key), std::move(claims),
+                       std::move(realm_key));
 }
 
 Result<Bytes> TokenIssuer::issue(measure::token::RealmClaims claims) const {
-    claims.profile = profile_;
-    claims.instance_id = instance_id_;
-    if (spec_.profile == AttestationSpec::Profile::kRealm2024)
-        claims.mec_policy = measure::token::MecPolicy::kShared;
-    claims.rak = rak_claim(realm_key_.public_key(), profile_);
-    claims.rak_hash = measure::Hash::kSha256;
-    measure::token::PlatformClaims platform = spec_.platform;
-    RVMM_TRY(const measure::Digest bound, key_binding(claims));
-    platform.challenge.assign(bound.bytes().begin(), bound.bytes().end());
-    return make_token(spec_.form, platform, platform_key_, claims, realm_key_);
+    claims.profile = realm_.profile;
+    claims.instance_id = realm_.instance_id;
+    claims.rak = realm_.rak;
+    claims.rak_hash = realm_.rak_hash;
+    claims.mec_policy = realm_.mec_policy;
+    return make_token(form_, platform_, platform_key_, claims, realm_key_);
 }
 
 }  // namespace rvmm::realm

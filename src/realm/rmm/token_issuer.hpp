@@ -3,6 +3,8 @@
 // everybody has.
 #pragma once
 
+#include <utility>
+
 #include "base/error.hpp"
 #include "measure/token/token.hpp"
 #include "realm/spec/realm_spec.hpp"
@@ -23,14 +25,20 @@ class TokenIssuer {
     Result<Bytes> issue(measure::token::RealmClaims claims) const;
 
   private:
-    TokenIssuer(const AttestationSpec& spec, measure::token::PrivateKey platform_key,
-                measure::token::PrivateKey realm_key);
+    TokenIssuer(measure::token::Form form, measure::token::PlatformClaims platform,
+                measure::token::PrivateKey platform_key, measure::token::RealmClaims realm,
+                measure::token::PrivateKey realm_key)
+        : form_(form),
+          platform_(std::move(platform)),
+          platform_key_(std::move(platform_key)),
+          realm_(std::move(realm)),
+          realm_key_(std::move(realm_key)) {}
 
-    AttestationSpec spec_;
+    measure::token::Form form_;
+    measure::token::PlatformClaims platform_;
     measure::token::PrivateKey platform_key_;
+    measure::token::RealmClaims realm_;  // what the launch decides: profile, key, instance
     measure::token::PrivateKey realm_key_;
-    std::optional<std::string> profile_;
-    std::optional<Bytes> instance_id_;
 };
 
 }  // namespace rvmm::realm

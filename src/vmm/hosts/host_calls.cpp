@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rmi/rsi.hpp"
+
 namespace rvmm::vmm {
 namespace {
 
@@ -12,7 +14,6 @@ constexpr auto kTryAgain = static_cast<std::uint64_t>(-3);
 constexpr auto kNothingWanted = static_cast<std::uint64_t>(-4);
 constexpr std::uint64_t kVersion = 0x1'0001;
 constexpr std::uint64_t kMaxPrint = 4096;
-constexpr std::uint64_t kMaxToken = 4096;  // DEN0137: an RMM's are not larger
 constexpr std::uint64_t kMaxStatus = static_cast<std::uint64_t>(ExitCode::kGuestStatusMax);
 
 }  // namespace
@@ -41,7 +42,7 @@ std::uint64_t HostCalls::token_wanted(std::array<std::uint64_t, 31>& gprs) const
 
 std::uint64_t HostCalls::give_token(std::uint64_t address, std::uint64_t length) {
     if (tokens_ == nullptr) return kNothingWanted;
-    if (length == 0 || length > kMaxToken) return kInvalidArgument;
+    if (length == 0 || length > rmi::kRsiTokenMaxSize) return kInvalidArgument;
     Bytes token(length);
     if (!memory_.read(Ipa{address}, token)) return kInvalidArgument;
     return tokens_->give(token) ? kSuccess : kInvalidArgument;

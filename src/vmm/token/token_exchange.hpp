@@ -8,10 +8,11 @@
 #include <optional>
 
 #include "base/bytes.hpp"
+#include "measure/token/claims.hpp"
 
 namespace rvmm::vmm {
 
-using TokenChallenge = std::array<std::byte, 64>;
+using TokenChallenge = std::array<std::byte, measure::token::kChallengeSize>;
 
 /// Any thread.
 class TokenExchange {
