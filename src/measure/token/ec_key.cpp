@@ -71,10 +71,12 @@ std::unexpected<Error> no_key(std::string_view why) {
 
 /// The key with this point, and where it is private with this number; nullptr if there is none.
 SharedKey key_from(const CurveFacts& curve, ByteSpan point, const BIGNUM* number) {
+    // The builder keeps pointers: what they lead to must live until the parameters are made.
+    const std::string name(curve.name);
     const std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
     if (!builder ||
-        OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME,
-                                        std::string(curve.name).c_str(), 0) != 1 ||
+        OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, name.c_str(),
+                                        0) != 1 ||
         OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
                                          point.size()) != 1 ||
         (number != nullptr &&
