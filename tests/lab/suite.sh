@@ -233,7 +233,8 @@ case_not_allowed() {
 }
 
 case_linux() {
-    launch linux_realm 0 linux.cfg --report linux_realm.json || return
+    launch linux_realm 0 linux.cfg --report linux_realm.json --token linux.cbor --challenge 11ab || return
+    echo "linux_token 11ab - $(base64 linux.cbor | tr -d '\n')" >>"$results"
     has linux_realm 'RME: Using RSI version 1.0' 'cpus: 2 online' 'tsm provider: arm_cca_guest' || return
     realm_init=$(sed -n 's/^init: uptime //p' linux_realm.out)
     realm_total=$took

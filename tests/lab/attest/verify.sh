@@ -36,6 +36,11 @@ for name in $(attest_names "$soak"); do
     [ "$(sort -u sums | wc -l)" = "$n" ] || { echo "FAIL $name: tokens that are the same"; failed=1; }
     echo "$name: $n tokens"
 done
+# The stock image, as rvmm run --token got it.
+read -r _ challenge _ token < <(grep '^linux_token ' "$RVMM_LAB_OUT/results")
+base64 -d <<<"$token" >token.cbor
+"$RVMM" token verify token.cbor --trust-anchor test-key.pem --allow-emulated --config "$RVMM_GUESTS/linux.cfg" \
+    --challenge "$challenge" >out 2>&1 && ! grep -qv '^ok ' out || { echo "FAIL linux.cfg"; cat out; failed=1; }
 # hello, by the host call: what it extended shows.
 for challenge in 01 02ff; do
     read -r _ _ rem token < <(grep "^hello_token $challenge " "$RVMM_LAB_OUT/results")
