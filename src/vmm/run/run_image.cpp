@@ -1,5 +1,7 @@
 #include "vmm/run/run_image.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "vmm/run/lab_run.hpp"
 #include "vmm/run/local_run.hpp"
@@ -18,9 +20,20 @@ void say_unprotected(RunsOn host, const lab::LabMachine& lab) {
              host == RunsOn::kLab ? " in a lab" : "");
 }
 
+/// What is to be typed needs a console that takes it.
+Result<> check_watch(const realm::LaunchPlan& plan, const WatchSpec& watch) {
+    const bool types = std::ranges::any_of(
+        watch.expect, [](const Expectation& wanted) { return !wanted.send.empty(); });
+    if (!types || realm::uses_stdio(plan.spec())) return {};
+    return std::unexpected(
+        Error(Stage::kUsage, "--send has no console to type into")
+            .with_advice("mode = \"stdio\" under [serial] or in a [[console]] makes one"));
+}
+
 }  // namespace
 
 Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& request) {
+    RVMM_CHECK(check_watch(plan, request.watch));
     kvm::Driver& driver = request.driver != nullptr ? *request.driver : kvm::real_driver();
     HostFacts facts =
         find_host_facts(driver, looking_for(plan.spec(), request.wishes), request.lab);

@@ -53,7 +53,7 @@ rng() {
 }
 console() {
   ports=$(cat /sys/class/virtio-ports/*/name 2>/dev/null | xargs)
-  [ "$ports" = "term log" ] || { fail console "ports: $ports"; return; }
+  [ "$ports" = "term log rvmm.status" ] || { fail console "ports: $ports"; return; }
   stty -F /dev/hvc0 raw -echo 2>/dev/null
   echo 'said on hvc0' >/dev/hvc0
   port=$(ls /dev/vport*p1) && seq 1 20000 >"$port" && good console || fail console 'cannot write'
