@@ -118,7 +118,11 @@ rebind() {
   [ "$(sha256sum </dev/vdb | cut -c1-64)" = "$(word sum)" ] && good rebind || fail rebind 'other contents'
 }
 vsock() {
-  devtool echo vsock:4294967295:5000 &
+  devtool echo vsock:4294967295:5000 >/echo &
+  for i in $(seq 100); do
+    grep -q listens /echo && break
+    sleep 0.1
+  done
   echo 'dev: vsock listens'
   devtool talk "$(word talks)" vsock:2:6000 | grep -q '^ok' && good vsock || fail vsock 'guest to host'
   # The host talks to us as well; it says when it is done.
