@@ -120,7 +120,7 @@ Result<int> keep_token(NewFile& file, const vmm::RunResult& outcome) {
 
 Result<int> run(const RunOptions& options) {
     vmm::RunRequest request;
-    RVMM_TRY(request.watch, watch_spec(options.watch));
+    RVMM_TRY(request.watch, watch_spec(options.watch, options.inside_lab));
     if (!options.watch.console_log.empty()) request.console_log = options.watch.console_log;
     RVMM_TRY(auto token, want_token(options, request));
     std::optional<NewFile> report;

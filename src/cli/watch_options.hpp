@@ -27,8 +27,9 @@ struct WatchOptions {
 /// `options` outlives `command`.
 void add_watch_options(CLI::App& command, WatchOptions& options);
 
-/// The time runs from here on. Errors (Stage::kUsage): no time, no regular expression, a --send
-/// before any --expect, or nothing to expect where the end hangs on it.
-Result<vmm::WatchSpec> watch_spec(const WatchOptions& options);
+/// The time runs from here on. `inside_lab`: the outer rvmm has looked at the files. Errors
+/// (Stage::kUsage): no time, no regular expression, a --send before any --expect, or nothing to
+/// expect where the end hangs on it.
+Result<vmm::WatchSpec> watch_spec(const WatchOptions& options, bool inside_lab);
 
 }  // namespace rvmm::cli

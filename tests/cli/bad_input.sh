@@ -63,7 +63,8 @@ check no_regex_fail_on 64 '\-\-fail-on \\1' run good.cfg --fail-on '\1'
 check send_first 64 '\-\-send comes after the --expect' run good.cfg --send x --expect y
 check send_escape 64 '\-\-send \\q: ' run good.cfg --expect y --send '\q'
 check end_without_expect 64 '\-\-end-when-met needs an --expect' run good.cfg --end-when-met
-check expect_is_file 64 '\-\-expect looks for text .*hello is a file' run good.cfg --expect hello
+echo '{}' >launch.log
+check expect_is_file 64 '\-\-expect looks for text .*launch.log is a file' run good.cfg --expect launch.log
 cfg mute.cfg '[boot]' 'kernel = "hello"' '[serial]' 'mode = "none"'
 check send_nowhere 64 'no console to type into' run mute.cfg --expect x --send y
 cfg cca.cfg '[boot]' 'kernel = "hello"' '[realm]'

@@ -30,8 +30,8 @@ class Consoles {
     std::shared_ptr<devices::Serial16550> make_serial(const realm::SerialSpec& spec,
                                                       devices::InterruptLine interrupt);
     /// There is a further port for the guest's status, and where a token is wanted one for that.
-    /// Errors: a file that cannot be made,
-    /// or is already there (Stage::kUsage). Files stay if the guest has run: finish().
+    /// Errors: a file that cannot be made, or is already there (Stage::kUsage). Files stay if the
+    /// guest has run: finish().
     Result<std::shared_ptr<devices::virtio::Console>> make_ports(const std::string& name,
                                                                  const realm::ConsoleSpec& spec);
 

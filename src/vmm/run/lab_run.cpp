@@ -54,7 +54,7 @@ void add_images(const realm::LaunchPlan& plan, const realm::RealmSpec& spec,
 /// What the rvmm inside looks after. The whole run's time is kept here.
 void add_watch(const WatchSpec& watch, std::vector<std::string>& argv) {
     if (watch.boot_limit)
-        argv.push_back(fmt::format("--boot-timeout={:.3f}",
+        argv.push_back(fmt::format("--boot-timeout={:.9f}",
                                    std::chrono::duration<double>(*watch.boot_limit).count()));
     for (const Expectation& wanted : watch.expect) {
         argv.push_back("--expect=" + wanted.pattern.text());
@@ -123,11 +123,7 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     result.host = RunsOn::kLab;
     if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
     ConsoleLines console;
-    std::optional<ConsoleFile> log;
-    if (request.console_log) {
-        RVMM_TRY(ConsoleFile made, ConsoleFile::create(*request.console_log));
-        log.emplace(std::move(made));
-    }
+    RVMM_TRY(auto log, make_console_log(request.console_log));
     lab_request.output_to_stderr = request.console_to_stderr;
     lab_request.deadline = request.watch.deadline;
     lab_request.output_tap = [&](ByteSpan bytes) {

@@ -79,12 +79,8 @@ Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
 }
 
 Result<RunReport> watched_run(const realm::LaunchPlan& plan, const RunRequest& request,
-                              Machine& machine, asio::io_context& loop, ConsoleOutput& console) {
-    std::optional<ConsoleFile> log;
-    if (request.console_log) {
-        RVMM_TRY(ConsoleFile made, ConsoleFile::create(*request.console_log));
-        log.emplace(std::move(made));
-    }
+                              Machine& machine, asio::io_context& loop, ConsoleOutput& console,
+                              std::optional<ConsoleFile> log) {
     RunWatch watch(loop, request.watch, machine, console, std::move(log), request.inside_lab);
     RVMM_TRY(RunReport report, run_machine(plan, machine, loop, watch));
     watch.finish(report);
@@ -160,6 +156,7 @@ void allow_descriptors() {
 Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request,
                               const LocalHost& host, kvm::Driver& driver) {
     RVMM_TRY(const auto system, kvm::System::open(driver));
+    RVMM_TRY(auto log, make_console_log(request.console_log));
     allow_descriptors();
     asio::io_context loop(1);
     ConsoleOutput console(loop, console_descriptor(plan, request));
@@ -172,7 +169,8 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(const auto machine,
              Machine::create(plan, std::move(built.vm), *built.guest, loop, console, wanted));
     RVMM_CHECK(request.loaded());
-    RVMM_TRY(const RunReport report, watched_run(plan, request, *machine, loop, console));
+    RVMM_TRY(const RunReport report,
+             watched_run(plan, request, *machine, loop, console, std::move(log)));
     say_end(report);
     result.exit_code = report.outcome.exit_code();
     if (tokens) result.token = tokens->token();

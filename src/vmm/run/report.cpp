@@ -30,7 +30,8 @@ std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const 
     json["tool"] = fmt::format("rvmm {}", kVersion);
     json["host"] = to_string(host.kind);
     if (!host.revision.empty()) json["revision"] = host.revision;
-    json["emulated"] = host.kind == RunsOn::kEmulated;
+    json["emulated"] =
+        host.kind == RunsOn::kEmulated || (host.kind == RunsOn::kLab && plan.is_realm());
     json["realm"] = plan.is_realm();
     if (plan.is_realm()) {
         json["profile"] = plan.profile()->name;

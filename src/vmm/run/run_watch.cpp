@@ -58,6 +58,13 @@ void RunWatch::see(ByteSpan bytes) {
     watch_.feed(bytes);
 }
 
+Result<std::optional<ConsoleFile>> make_console_log(
+    const std::optional<std::filesystem::path>& path) {
+    if (!path) return std::nullopt;
+    RVMM_TRY(auto file, ConsoleFile::create(*path));
+    return std::optional<ConsoleFile>(std::move(file));
+}
+
 void log_console(std::optional<ConsoleFile>& log, ByteSpan bytes) {
     const auto done = write_all(Stage::kLaunch, log->fd(), bytes, "the console's log");
     if (done) return;

@@ -47,6 +47,10 @@ class RunWatch {
     asio::signal_set alarm_;
 };
 
+/// The new file `path`, if one is wanted. Errors as of ConsoleFile::create().
+Result<std::optional<ConsoleFile>> make_console_log(
+    const std::optional<std::filesystem::path>& path);
+
 /// Adds what the console said to `log`; one that cannot be written to ends there, with a warning.
 void log_console(std::optional<ConsoleFile>& log, ByteSpan bytes);
 
