@@ -52,13 +52,11 @@ Result<std::unique_ptr<SplitMemory>> SplitMemory::create(IpaRange ram, std::uint
                                         open_file.get()));
     RVMM_TRY(auto trusted_guard,
              FaultGuard::create_fatal({trusted.data(), trusted.size()}, ram.base().value, kTaken));
-    RVMM_TRY(auto open_guard,
-             FaultGuard::create_fatal({open.data(), open.size()}, ram.base().value | shared_bit,
-                                      kTaken));
-    return std::unique_ptr<SplitMemory>(
-        new SplitMemory(ram, shared_bit, options, std::move(trusted_file), std::move(open_file),
-                        std::move(trusted), std::move(open),
-                        {std::move(trusted_guard), std::move(open_guard)}));
+    RVMM_TRY(auto open_guard, FaultGuard::create_fatal({open.data(), open.size()},
+                                                       ram.base().value | shared_bit, kTaken));
+    return std::unique_ptr<SplitMemory>(new SplitMemory(
+        ram, shared_bit, options, std::move(trusted_file), std::move(open_file), std::move(trusted),
+        std::move(open), {std::move(trusted_guard), std::move(open_guard)}));
 }
 
 std::size_t SplitMemory::default_run_limit() {
