@@ -108,13 +108,26 @@ void print_through_host(std::uint64_t address, const char* text) {
     }
 }
 
-void check_sharing() {
+/// Shares `page`; the address at which both sides see it.
+std::uint64_t share_page() {
     const auto base = reinterpret_cast<std::uint64_t>(page);
-    const std::uint64_t alias = base | realm().shared_bit;
-    for (std::size_t i = 0; i < kWords; ++i) words_at(base)[i] = kMarker;
     if (!set_ipa_state(base, base + kPage, Ripas::kEmpty)) {
         fail(kShareRefused, "the page cannot be shared");
     }
+    return base | realm().shared_bit;
+}
+
+void make_page_private() {
+    const auto base = reinterpret_cast<std::uint64_t>(page);
+    if (!set_ipa_state(base, base + kPage, Ripas::kRam)) {
+        fail(kUnshareRefused, "the page cannot be made private");
+    }
+}
+
+void check_sharing() {
+    const auto base = reinterpret_cast<std::uint64_t>(page);
+    for (std::size_t i = 0; i < kWords; ++i) words_at(base)[i] = kMarker;
+    const std::uint64_t alias = share_page();
     for (std::size_t i = 0; i < kWords; ++i) {
         if (words_at(alias)[i] == kMarker) {
             fail(kPrivateContentShown, "the shared page shows private content");
@@ -124,9 +137,7 @@ void check_sharing() {
 
     print_through_host(alias, "hello: printed by the host from a shared page\r\n");
 
-    if (!set_ipa_state(base, base + kPage, Ripas::kRam)) {
-        fail(kUnshareRefused, "the page cannot be made private");
-    }
+    make_page_private();
     for (std::size_t i = 0; i < kWords; ++i) {
         if (words_at(base)[i] != 0) fail(kSharedContentKept, "the unshared page is not zero");
     }
@@ -149,16 +160,10 @@ void give_token() {
     if (!host_wants_token(challenge)) return;
     const std::size_t size = attestation_token(challenge, token_page);
     if (size == 0) fail(kNoToken, "there is no attestation token");
-    const auto base = reinterpret_cast<std::uint64_t>(page);
-    const std::uint64_t alias = base | realm().shared_bit;
-    if (!set_ipa_state(base, base + kPage, Ripas::kEmpty)) {
-        fail(kShareRefused, "the page cannot be shared");
-    }
+    const std::uint64_t alias = share_page();
     for (std::size_t i = 0; i < kWords; ++i) words_at(alias)[i] = token_page[i];
     if (host_give_token(alias, size) != 0) fail(kTokenRefused, "the host refused the token");
-    if (!set_ipa_state(base, base + kPage, Ripas::kRam)) {
-        fail(kUnshareRefused, "the page cannot be made private");
-    }
+    make_page_private();
     print_line("hello: gave a token of ", Decimal{size}, " bytes");
 }
 
@@ -170,11 +175,8 @@ void touch_unmapped_device() {
 
 /// Has the host print the same shared page for ever, and does not touch it any more.
 void chatter() {
-    const auto base = reinterpret_cast<std::uint64_t>(page);
-    const std::uint64_t alias = base | realm().shared_bit;
-    if (realm().active && !set_ipa_state(base, base + kPage, Ripas::kEmpty)) {
-        fail(kShareRefused, "the page cannot be shared");
-    }
+    const std::uint64_t alias =
+        realm().active ? share_page() : reinterpret_cast<std::uint64_t>(page);
     static constexpr char text[] = "hello: printed by the host\r\n";
     print_through_host(alias, text);
     for (;;) host_print(alias, sizeof text - 1);

@@ -30,13 +30,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row[b.size()];
 }
 
-/// Well-formed characters that a terminal would not show: C0, DEL and C1 controls.
-bool is_control_character(std::string_view text) {
-    const auto first = static_cast<unsigned char>(text[0]);
-    return first < ' ' || first == 0x7f ||
-           (first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
-}
-
 std::string escaped_byte(char c) {
     switch (c) {
         case '\n':
@@ -45,6 +38,8 @@ std::string escaped_byte(char c) {
             return "\\r";
         case '\t':
             return "\\t";
+        case '\\':
+            return "\\\\";
         default:
             return fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     }
@@ -144,20 +139,22 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
 }
 
 std::string escape(std::string_view text) {
+    const auto code = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     std::string out;
     while (!text.empty()) {
-        // Well-formed characters have at most four bytes.
-        const std::string_view front = text.substr(0, std::min<std::size_t>(text.size(), 4));
-        std::size_t size = 1;
-        while (size < front.size() && utf8_prefix(front.substr(0, size)) == 0) ++size;
-        const bool character = utf8_prefix(front.substr(0, size)) == size;
-        if (character && !is_control_character(front)) {
-            out += front[0] == '\\' ? std::string("\\\\") : std::string(front.substr(0, size));
-        } else {
-            if (!character) size = 1;
-            for (const char c : front.substr(0, size)) out += escaped_byte(c);
+        const std::size_t well_formed = utf8_prefix(text);
+        for (std::size_t i = 0; i < well_formed; ++i) {
+            // A terminal takes C1 controls, which have two bytes, as it takes C0 and DEL.
+            const bool two = code(i) == 0xc2 && code(i + 1) < 0xa0;
+            const bool plain = code(i) >= ' ' && code(i) != 0x7f && text[i] != '\\';
+            if (plain && !two)
+                out += text[i];
+            else
+                out += escaped_byte(text[i]);
+            if (two) out += escaped_byte(text[++i]);
         }
-        text.remove_prefix(size);
+        if (well_formed < text.size()) out += escaped_byte(text[well_formed]);
+        text.remove_prefix(std::min(well_formed + 1, text.size()));
     }
     return out;
 }

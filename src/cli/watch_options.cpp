@@ -20,12 +20,6 @@ Result<std::optional<nanoseconds>> time_option(std::string_view option, const st
                 text);
 }
 
-Result<vmm::Expectation> expectation(const std::string& expression) {
-    auto pattern = vmm::Pattern::compile("--expect", expression);
-    if (pattern) return vmm::Expectation{*std::move(pattern)};
-    return std::unexpected(std::move(pattern).error());
-}
-
 /// The file of a measurement was what --expect took before it was about the console: whoever still
 /// asks for that must not get a run that is not held against it.
 Result<> check_no_measurement(const std::string& expression) {
@@ -94,8 +88,8 @@ Result<vmm::WatchSpec> watch_spec(const WatchOptions& options, bool inside_lab) 
     for (const CLI::Option* option : options.command->parse_order()) {
         if (option->check_lname("expect") && expect != options.expect.end()) {
             if (!inside_lab) RVMM_CHECK(check_no_measurement(*expect));
-            RVMM_TRY(auto next, expectation(*expect++));
-            spec.expect.push_back(std::move(next));
+            RVMM_TRY(auto pattern, vmm::Pattern::compile("--expect", *expect++));
+            spec.expect.push_back({std::move(pattern)});
         } else if (option->check_lname("send") && send != options.send.end()) {
             RVMM_CHECK(add_send(spec, *send++));
         }

@@ -138,25 +138,27 @@ case_endings() {
     ok endings
 }
 
-case_signals() {
-    for signal in TERM INT HUP; do
-        rvmm run --host emulated hello.cfg --set boot.cmdline=spin >signals.out 2>signals.err </dev/null &
-        pid=$!
-        sleep 2
-        kill -$signal $pid
-        wait $pid
-        code=$?
-        case $signal in TERM) want=143 ;; INT) want=130 ;; HUP) want=129 ;; esac
-        [ $code = $want ] || { bad signals "SIG$signal gave $code, expected $want"; return; }
-    done
-    # A guest that waits in WFI is inside KVM_RUN all the time: the kick has to reach it.
-    rvmm run --host emulated hello.cfg --set boot.cmdline=wfi --set machine.vcpus=4 >signals.out 2>signals.err </dev/null &
+# killed_run NAME SIGNAL CODE ARGS...: hello that never ends, and rvmm gets the signal.
+killed_run() {
+    name=$1 signal=$2 want=$3
+    shift 3
+    rvmm run --host emulated hello.cfg "$@" >"$name.out" 2>"$name.err" </dev/null &
     pid=$!
-    sleep 2
-    kill -TERM $pid
+    while ! grep -q 'hello: ' "$name.out" && kill -0 $pid 2>/dev/null; do sleep 0.1; done
+    sleep 1
+    kill "-$signal" $pid
     wait $pid
     code=$?
-    [ $code = 143 ] || { bad signals "WFI guest: $code"; return; }
+    [ $code = "$want" ] || { bad "$name" "SIG$signal gave $code, expected $want"; return 1; }
+}
+
+case_signals() {
+    for signal in 'TERM 143' 'INT 130' 'HUP 129' 'KILL 137'; do
+        # shellcheck disable=SC2086 # two words
+        killed_run signals $signal --set boot.cmdline=spin || return
+    done
+    # A guest that waits in WFI is inside KVM_RUN all the time: the kick has to reach it.
+    killed_run signals TERM 143 --set boot.cmdline=wfi --set machine.vcpus=4 || return
     ok signals
 }
 

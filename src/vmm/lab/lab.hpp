@@ -52,7 +52,7 @@ struct LabRequest {
 struct LabOutcome {
     int exit_code = 0;  // the command's, or 128 + the signal that ended it
     bool signalled = false;
-    bool timed_out = false;  // the lab was killed at its deadline; exit_code is kTimeLimit's
+    bool timed_out = false;  // killed at the deadline, or ended by its SIGALRM; kTimeLimit's code
     std::map<std::string, Bytes> collected = {};            // by the path that was asked for
     std::map<std::string, std::string> not_collected = {};  // why it is not in `collected`
     double boot_seconds = 0;                                // from the call until the lab answered

@@ -201,6 +201,10 @@ asio::awaitable<void> Session::limit_time() {
         time_timer_.expires_after(kTimeGrace);
         co_await time_timer_.async_wait(redirect_error(use_awaitable, cancelled));
     }
+    time_is_up();
+}
+
+void Session::time_is_up() {
     LabOutcome outcome;
     outcome.exit_code = to_int(ExitCode::kTimeLimit);
     outcome.timed_out = true;

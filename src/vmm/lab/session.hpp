@@ -81,6 +81,7 @@ class Session {
     /// What Ctrl-A x does.
     void press_power_key();
     void quit();
+    void time_is_up();
     void finish(Result<LabOutcome> outcome);
     void finish_if_complete();
     Error machine_ended();

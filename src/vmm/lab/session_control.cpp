@@ -5,6 +5,7 @@
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/exit_code.hpp"
@@ -122,6 +123,8 @@ void Session::tell_stdin_end() {
 void Session::finish_if_complete() {
     if (!bye_ || stdout_->bytes < exited_->stdout_bytes || stderr_->bytes < exited_->stderr_bytes)
         return;
+    // A command that does not handle it ends by the signal that says so.
+    if (request_.deadline && exited_->signalled && exited_->number == SIGALRM) return time_is_up();
     LabOutcome outcome = std::exchange(collected_, {});
     outcome.signalled = exited_->signalled;
     outcome.exit_code = exited_->signalled ? killed_by(exited_->number) : exited_->number;

@@ -1,7 +1,6 @@
 #include "vmm/run/lab_run.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -123,20 +122,15 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     result.host = RunsOn::kLab;
     if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
     ConsoleLines console;
-    RVMM_TRY(auto log, make_console_log(request.console_log));
+    RVMM_TRY(auto log, ConsoleLog::create(request.console_log));
     lab_request.output_to_stderr = request.console_to_stderr;
     lab_request.deadline = request.watch.deadline;
     lab_request.output_tap = [&](ByteSpan bytes) {
         console.feed(bytes, [](std::string_view) {});
-        if (log) log_console(log, bytes);
+        log.add(bytes);
     };
-    RVMM_TRY(auto outcome, lab::run_in_lab(config, lab_request));
-    if (log) log->keep();
-    if (request.watch.deadline && outcome.exit_code == killed_by(SIGALRM)) {
-        // The time was up before the rvmm inside had begun to listen for it.
-        outcome.exit_code = to_int(ExitCode::kTimeLimit);
-        outcome.timed_out = true;
-    }
+    RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
+    log.keep();
     if (outcome.timed_out) warn("{}, and the guest had not started or did not stop", kTimeIsUp);
     result.exit_code = outcome.exit_code;
     for (auto& [inside, file] : devices.files) {

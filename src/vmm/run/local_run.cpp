@@ -80,7 +80,7 @@ Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
 
 Result<RunReport> watched_run(const realm::LaunchPlan& plan, const RunRequest& request,
                               Machine& machine, asio::io_context& loop, ConsoleOutput& console,
-                              std::optional<ConsoleFile> log) {
+                              ConsoleLog log) {
     RunWatch watch(loop, request.watch, machine, console, std::move(log), request.inside_lab);
     RVMM_TRY(RunReport report, run_machine(plan, machine, loop, watch));
     watch.finish(report);
@@ -156,7 +156,7 @@ void allow_descriptors() {
 Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request,
                               const LocalHost& host, kvm::Driver& driver) {
     RVMM_TRY(const auto system, kvm::System::open(driver));
-    RVMM_TRY(auto log, make_console_log(request.console_log));
+    RVMM_TRY(auto log, ConsoleLog::create(request.console_log));
     allow_descriptors();
     asio::io_context loop(1);
     ConsoleOutput console(loop, console_descriptor(plan, request));

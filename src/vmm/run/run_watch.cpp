@@ -2,13 +2,10 @@
 
 #include <csignal>
 
-#include "base/file.hpp"
-#include "base/log.hpp"
-
 namespace rvmm::vmm {
 
 RunWatch::RunWatch(asio::io_context& loop, const WatchSpec& spec, Machine& machine,
-                   ConsoleOutput& console, std::optional<ConsoleFile> log, bool inside_lab)
+                   ConsoleOutput& console, ConsoleLog log, bool inside_lab)
     : spec_(spec),
       machine_(machine),
       console_(console),
@@ -54,23 +51,8 @@ void RunWatch::end_at(asio::steady_timer& timer, std::string why, bool unless_up
 }
 
 void RunWatch::see(ByteSpan bytes) {
-    if (log_) log_console(log_, bytes);
+    log_.add(bytes);
     watch_.feed(bytes);
-}
-
-Result<std::optional<ConsoleFile>> make_console_log(
-    const std::optional<std::filesystem::path>& path) {
-    if (!path) return std::nullopt;
-    RVMM_TRY(auto file, ConsoleFile::create(*path));
-    return std::optional<ConsoleFile>(std::move(file));
-}
-
-void log_console(std::optional<ConsoleFile>& log, ByteSpan bytes) {
-    const auto done = write_all(Stage::kLaunch, log->fd(), bytes, "the console's log");
-    if (done) return;
-    warn("{}; the log ends here", done.error().message());
-    log->keep();
-    log.reset();
 }
 
 void RunWatch::resume_sending() {
@@ -80,7 +62,7 @@ void RunWatch::resume_sending() {
 }
 
 void RunWatch::finish(RunReport& report) {
-    if (log_) log_->keep();
+    log_.keep();
     report.outcome = watch_.judge(std::move(report.outcome));
     if (report.outcome.exit_code() != 0) report.console_tail = watch_.last_lines();
 }

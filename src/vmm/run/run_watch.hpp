@@ -1,15 +1,13 @@
 // What looks after a run that nobody looks at: its console and its time.
 #pragma once
 
-#include <memory>
-#include <optional>
 #include <string>
 
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 
-#include "vmm/console/console_file.hpp"
+#include "vmm/console/console_log.hpp"
 #include "vmm/machine/machine.hpp"
 #include "vmm/watch/console_watch.hpp"
 
@@ -22,7 +20,7 @@ class RunWatch {
     /// which it keeps. `inside_lab`: rvmm outside keeps the time, and says by SIGALRM that it is
     /// up.
     RunWatch(asio::io_context& loop, const WatchSpec& spec, Machine& machine,
-             ConsoleOutput& console, std::optional<ConsoleFile> log, bool inside_lab);
+             ConsoleOutput& console, ConsoleLog log, bool inside_lab);
     ~RunWatch();
     RunWatch(const RunWatch&) = delete;
     RunWatch& operator=(const RunWatch&) = delete;
@@ -39,20 +37,13 @@ class RunWatch {
     const WatchSpec& spec_;
     Machine& machine_;
     ConsoleOutput& console_;
-    std::optional<ConsoleFile> log_;
+    ConsoleLog log_;
     ConsoleWatch watch_;
     std::string sending_;  // what the guest has not taken
     asio::steady_timer deadline_;
     asio::steady_timer boot_limit_;
     asio::signal_set alarm_;
 };
-
-/// The new file `path`, if one is wanted. Errors as of ConsoleFile::create().
-Result<std::optional<ConsoleFile>> make_console_log(
-    const std::optional<std::filesystem::path>& path);
-
-/// Adds what the console said to `log`; one that cannot be written to ends there, with a warning.
-void log_console(std::optional<ConsoleFile>& log, ByteSpan bytes);
 
 /// What to say when a limit was reached.
 inline constexpr std::string_view kTimeIsUp = "the time limit (--timeout) was reached";

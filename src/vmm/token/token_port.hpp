@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "devices/byte_sink.hpp"
+#include "vmm/console/line_port.hpp"
 #include "vmm/token/token_exchange.hpp"
 
 namespace rvmm::vmm {
@@ -14,24 +14,19 @@ namespace rvmm::vmm {
 inline constexpr std::string_view kTokenPortName = "rvmm.token";
 
 /// What the guest writes to the port. On the machine's loop.
-class TokenPort final : public devices::ByteSink {
+class TokenPort final : public LinePort {
   public:
     /// `exchange` outlives it.
-    explicit TokenPort(TokenExchange& exchange) : exchange_(exchange) {}
+    explicit TokenPort(TokenExchange& exchange)
+        : LinePort(kTokenPortName, 2 * TokenExchange::kMaxSize, "no token"), exchange_(exchange) {}
 
     /// What the guest is to read.
     std::string request() const;
 
-    /// Takes everything. A line that is no token is passed over, with a warning the first time.
-    bool put(ByteSpan bytes) override;
-
   private:
-    void end_line();
+    bool take(std::string_view line) override;
 
     TokenExchange& exchange_;
-    std::string line_;
-    bool too_long_ = false;
-    bool warned_ = false;
 };
 
 }  // namespace rvmm::vmm

@@ -1,7 +1,6 @@
 #include "vmm/watch/status_port.hpp"
 
 #include "base/exit_code.hpp"
-#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace rvmm::vmm {
@@ -12,31 +11,21 @@ constexpr std::size_t kLongestStatusLine = 64;
 
 }  // namespace
 
-bool StatusPort::put(ByteSpan bytes) {
-    for (const std::byte byte : bytes) {
-        const auto c = static_cast<char>(byte);
-        if (c == '\n')
-            end_line();
-        else if (c != '\r' && line_.size() < kLongestStatusLine)
-            line_ += c;
-    }
-    return true;
-}
+StatusPort::StatusPort(Actions actions)
+    : LinePort(kStatusPortName, kLongestStatusLine,
+               "neither \"ready\" nor \"exit N\" with N from 0 to 63"),
+      actions_(std::move(actions)) {}
 
-void StatusPort::end_line() {
-    const std::string line = std::exchange(line_, {});
-    if (line == "ready") return actions_.ready();
-    if (line.starts_with(kExit)) {
-        const auto status = parse_unsigned(std::string_view(line).substr(kExit.size()));
-        if (status && *status <= static_cast<std::uint64_t>(ExitCode::kGuestStatusMax))
-            return actions_.exit(static_cast<int>(*status));
+bool StatusPort::take(std::string_view line) {
+    if (line == "ready") {
+        actions_.ready();
+        return true;
     }
-    if (!warned_)
-        warn(
-            "what the guest wrote to port {} is neither \"ready\" nor \"exit N\" with N from 0 to "
-            "63",
-            kStatusPortName);
-    warned_ = true;
+    if (!line.starts_with(kExit)) return false;
+    const auto status = parse_unsigned(line.substr(kExit.size()));
+    if (!status || *status > static_cast<std::uint64_t>(ExitCode::kGuestStatusMax)) return false;
+    actions_.exit(static_cast<int>(*status));
+    return true;
 }
 
 }  // namespace rvmm::vmm

@@ -3,33 +3,27 @@
 #pragma once
 
 #include <functional>
-#include <string>
 #include <string_view>
 
-#include "devices/byte_sink.hpp"
+#include "vmm/console/line_port.hpp"
 
 namespace rvmm::vmm {
 
 inline constexpr std::string_view kStatusPortName = "rvmm.status";
 
 /// What the guest writes to the port. On the machine's loop.
-class StatusPort final : public devices::ByteSink {
+class StatusPort final : public LinePort {
   public:
     struct Actions {
         std::function<void()> ready = [] {};
         std::function<void(int)> exit = [](int) {};
     };
-    explicit StatusPort(Actions actions) : actions_(std::move(actions)) {}
-
-    /// Takes everything. A line of another kind is passed over, with a warning the first time.
-    bool put(ByteSpan bytes) override;
+    explicit StatusPort(Actions actions);
 
   private:
-    void end_line();
+    bool take(std::string_view line) override;
 
     Actions actions_;
-    std::string line_;
-    bool warned_ = false;
 };
 
 }  // namespace rvmm::vmm

@@ -12,6 +12,13 @@ cd "$scratch" || exit 1
 ln -s "$RVMM_GUESTS/vmlinuz" "$RVMM_LAB_OUT/attest.cpio" .
 sed -n '/BEGIN PUBLIC KEY/,/END PUBLIC KEY/p' "$here/../../../docs/attestation.md" >test-key.pem
 failed=0
+# verified NAME ARGS...: token.cbor holds, every check of it.
+verified() {
+    local name=$1
+    shift
+    "$RVMM" token verify token.cbor --trust-anchor test-key.pem --allow-emulated "$@" >out 2>&1 &&
+        ! grep -qv '^ok ' out || { echo "FAIL $name"; cat out; failed=1; }
+}
 for name in $(attest_names "$soak"); do
     attest_config "$name" "$soak" >"$name.cfg"
     measured=$("$RVMM" measure "$name.cfg" --json) || failed=1
@@ -23,10 +30,7 @@ for name in $(attest_names "$soak"); do
         # One against the config itself, the others against what that measures to.
         expected=(--rim "$rim")
         [ $n -gt 1 ] || expected=(--config "$name.cfg")
-        "$RVMM" token verify token.cbor --trust-anchor test-key.pem --allow-emulated "${expected[@]}" \
-            --rpv "c0ffee${name##*-}0" --challenge "$challenge" >out 2>&1 ||
-            { echo "FAIL $name, token $n: exit code $?"; cat out; failed=1; }
-        ! grep -qv '^ok ' out || { echo "FAIL $name, token $n"; cat out; failed=1; }
+        verified "$name, token $n" "${expected[@]}" --rpv "c0ffee${name##*-}0" --challenge "$challenge"
         sha256sum <token.cbor
     done < <(grep "^token $name " "$RVMM_LAB_OUT/results") >sums
     grep -v '^[0-9a-f]\{64\}  -$' sums && failed=1
@@ -39,14 +43,12 @@ done
 # The stock image, as rvmm run --token got it.
 read -r _ challenge _ token < <(grep '^linux_token ' "$RVMM_LAB_OUT/results")
 base64 -d <<<"$token" >token.cbor
-"$RVMM" token verify token.cbor --trust-anchor test-key.pem --allow-emulated --config "$RVMM_GUESTS/linux.cfg" \
-    --challenge "$challenge" >out 2>&1 && ! grep -qv '^ok ' out || { echo "FAIL linux.cfg"; cat out; failed=1; }
+verified linux.cfg --config "$RVMM_GUESTS/linux.cfg" --challenge "$challenge"
 # hello, by the host call: what it extended shows.
 for challenge in 01 02ff; do
     read -r _ _ rem token < <(grep "^hello_token $challenge " "$RVMM_LAB_OUT/results")
     base64 -d <<<"$token" >token.cbor
-    "$RVMM" token verify token.cbor --trust-anchor test-key.pem --allow-emulated --config "$RVMM_GUESTS/hello.cfg" \
-        --set realm.profile=emulated --set realm.hash=sha512 --challenge $challenge --rem "1=$rem" >out 2>&1 &&
-        ! grep -qv '^ok ' out || { echo "FAIL hello, challenge $challenge"; cat out; failed=1; }
+    verified "hello, challenge $challenge" --config "$RVMM_GUESTS/hello.cfg" --set realm.profile=emulated \
+        --set realm.hash=sha512 --challenge $challenge --rem "1=$rem"
 done
 exit $failed

@@ -55,9 +55,7 @@ class RunWatchTest : public ::testing::Test {
                   const std::function<void(asio::io_context&)>& also = {}) {
         const auto watched = [&](Machine& machine, asio::io_context& loop,
                                  ConsoleOutput& console) -> Result<RunReport> {
-            std::optional<ConsoleFile> log;
-            RVMM_TRY(ConsoleFile made, ConsoleFile::create(folder_ / "log"));
-            log.emplace(std::move(made));
+            RVMM_TRY(auto log, ConsoleLog::create(folder_ / "log"));
             RunWatch watch(loop, spec_, machine, console, std::move(log), inside_lab);
             if (also) also(loop);
             RVMM_TRY(RunReport report, machine.run());
