@@ -185,6 +185,7 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     CLI::App* command =
         app.add_subcommand("run", "Launch an image as a realm, or as an ordinary VM");
     command->add_option("config", options->config, "The image's config (docs/image-cfg.md)")
+        ->type_name("FILE")
         ->required();
     command->add_flag("--realm", options->parsing.force_realm,
                       "Launch as a realm even without a [realm] table");
@@ -193,15 +194,19 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     command->add_option("--host", options->host, "Use this kind of host or none")
         ->check(CLI::IsMember({"cca", "emulated", "lab"}));
     command->add_option("--set", options->parsing.overrides, "Change one value: KEY=VALUE")
+        ->type_name("KEY=VALUE")
         ->take_all()
         ->allow_extra_args(false);
     command->add_flag("--json", options->json,
                       "Print a report on standard output; the console goes to standard error");
     command->add_flag("--stats", options->stats,
                       "Say at the end what was counted: exits, memory, each device");
-    command->add_option("--report", options->report, "Write the report to this new file");
-    command->add_option("--measurement-log", options->measurement_log,
-                        "Write what is measured, step by step, to this new file");
+    command->add_option("--report", options->report, "Write the report to this new file")
+        ->type_name("FILE");
+    command
+        ->add_option("--measurement-log", options->measurement_log,
+                     "Write what is measured, step by step, to this new file")
+        ->type_name("FILE");
     CLI::Option* expect_rim =
         command->add_option("--expect-rim", options->expect_rim,
                             "HEX: refuse to launch what measures to anything else (exit code 76)");
@@ -213,10 +218,13 @@ void add_run_command(CLI::App& app, CommandResult& result) {
         "--token", options->token,
         "Write the realm's attestation token, which the guest gives, to this new file");
     command->add_option("--challenge", options->challenge, "What the token is asked for with, hex")
+        ->type_name("HEX")
         ->needs(token);
     add_profiles_option(*command, options->profiles);
     add_lab_option(*command, options->lab);
     add_record_option(*command, options->record);
+    expect_rim->type_name("HEX");
+    token->type_name("FILE");
     command->add_flag("--inside-lab", options->inside_lab)->group("");
     command->footer(kRunExamples);
     command->callback([options, &result] { result.value = run(*options); });
