@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "cli/dry_run.hpp"
 #include "cli/hex_options.hpp"
 #include "cli/kvm_access.hpp"
 #include "cli/lab_option.hpp"
@@ -41,6 +42,7 @@ struct RunOptions {
     std::string record;
     std::string token;
     std::string challenge;
+    bool dry_run = false;
 };
 
 std::optional<realm::HostKind> host_kind(const std::string& name) {
@@ -61,12 +63,12 @@ Result<> tell_difference(const RunOptions& options, const ProfileFile& profiles,
 }
 
 /// What the plan measures to: logged if that is asked for, and as expected.
-Result<measure::Digest> measure_launch(const RunOptions& options, const ProfileFile& profiles,
-                                       const realm::LaunchPlan& plan) {
+Result<realm::Folded> measure_launch(const RunOptions& options, const ProfileFile& profiles,
+                                     const realm::LaunchPlan& plan) {
     if (!plan.is_realm() && (!options.measurement_log.empty() || !options.expect_rim.empty() ||
                              !options.expect.empty()))
         return fail(Stage::kUsage, "an ordinary VM has no measurement to log or to expect");
-    if (!plan.is_realm()) return measure::Digest();
+    if (!plan.is_realm()) return realm::Folded();
     RVMM_TRY(measure::Digest expected, realm::expected_rim(*plan.spec().realm, options.expect_rim));
     std::optional<realm::MeasuredInput> reference;
     if (!options.expect.empty()) {
@@ -78,7 +80,7 @@ Result<measure::Digest> measure_launch(const RunOptions& options, const ProfileF
     const auto checked = realm::check_rim(folded.rim, expected);
     if (!checked && reference) RVMM_CHECK(tell_difference(options, profiles, *reference));
     RVMM_CHECK(checked);
-    return folded.rim;
+    return folded;
 }
 
 /// Something hangs on the measurement before a host is looked for.
@@ -127,12 +129,12 @@ Result<int> run(const RunOptions& options) {
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
     RVMM_TRY(auto plan, realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
     RVMM_TRY(request.lab, vmm::lab::LabSearch::from_environment(options.lab));
-    std::optional<measure::Digest> rim;
+    std::optional<realm::Folded> folded;
     request.rim = [&]() -> Result<measure::Digest> {
-        if (!rim) {
-            RVMM_TRY(rim, measure_launch(options, profiles, plan));
+        if (!folded) {
+            RVMM_TRY(folded, measure_launch(options, profiles, plan));
         }
-        return *rim;
+        return folded->rim;
     };
     if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
     request.wants_report = options.json || options.stats || report.has_value();
@@ -147,6 +149,11 @@ Result<int> run(const RunOptions& options) {
     request.inside_lab = options.inside_lab;
     request.driver = &kvm->driver();
     request.records = kvm->records();
+    if (options.dry_run) {
+        RVMM_TRY(const auto choice, vmm::choose_host_for(plan, request));
+        RVMM_CHECK(request.rim());
+        return print_dry_run({plan, *folded, choice, request.wishes, request.lab}, options.json);
+    }
     const auto run = vmm::run_image(plan, request);
     const auto recorded = kvm->finish();
     if (!run && !recorded) warn("{}", recorded.error().message());
@@ -173,6 +180,7 @@ constexpr const char* kRunExamples = R"(Examples:
   rvmm run image.cfg --set machine.memory=1G  with one value changed
   rvmm run image.cfg --json 2>console.log     the report on standard output
   rvmm run image.cfg --expect-rim $RIM        refused before the guest starts if it differs
+  rvmm run image.cfg --dry-run                what would run, where, and its RIM; nothing is started
   rvmm run image.cfg --token token.cbor --challenge $NONCE
                                               and what the realm's attestation token says of it
 
@@ -225,6 +233,7 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     add_record_option(*command, options->record);
     expect_rim->type_name("HEX");
     token->type_name("FILE");
+    add_dry_run_option(*command, options->dry_run);
     command->add_flag("--inside-lab", options->inside_lab)->group("");
     command->footer(kRunExamples);
     command->callback([options, &result] { result.value = run(*options); });
