@@ -50,6 +50,7 @@ find_package(ZLIB REQUIRED)
 find_library(RVMM_ZSTD_LIBRARY NAMES zstd REQUIRED)
 find_library(RVMM_FDT_LIBRARY NAMES fdt REQUIRED)
 find_library(RVMM_URING_LIBRARY NAMES uring REQUIRED)
+find_library(RVMM_RE2_LIBRARY NAMES re2 REQUIRED)
 find_path(RVMM_FDT_INCLUDE libfdt.h REQUIRED)
 
 add_library(rvmm_fdt INTERFACE)

@@ -168,11 +168,24 @@ void touch_unmapped_device() {
     print_line("hello: an unmapped device reads ", Hex{mmio_read32(address)});
 }
 
+/// Has the host print the same shared page for ever, and does not touch it any more.
+void chatter() {
+    const auto base = reinterpret_cast<std::uint64_t>(page);
+    const std::uint64_t alias = base | realm().shared_bit;
+    if (realm().active && !set_ipa_state(base, base + kPage, Ripas::kEmpty)) {
+        fail(kShareRefused, "the page cannot be shared");
+    }
+    static constexpr char text[] = "hello: printed by the host\r\n";
+    print_through_host(alias, text);
+    for (;;) host_print(alias, sizeof text - 1);
+}
+
 std::uint64_t end_as_asked() {
     if (has_argument("spin")) {
         for (;;) asm volatile("");
     }
     if (has_argument("wfi")) wait_forever();
+    if (has_argument("chatter")) chatter();
     if (has_argument("reset")) psci(kPsciSystemReset);
     if (has_argument("off")) psci(kPsciSystemOff);
     if (has_argument("panic")) {

@@ -8,6 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.hpp"
+#include "base/utf8.hpp"
+
 namespace rvmm {
 namespace {
 
@@ -25,6 +28,26 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
         }
     }
     return row[b.size()];
+}
+
+/// Well-formed characters that a terminal would not show: C0, DEL and C1 controls.
+bool is_control_character(std::string_view text) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    return first < ' ' || first == 0x7f ||
+           (first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
+}
+
+std::string escaped_byte(char c) {
+    switch (c) {
+        case '\n':
+            return "\\n";
+        case '\r':
+            return "\\r";
+        case '\t':
+            return "\\t";
+        default:
+            return fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
 }
 
 }  // namespace
@@ -94,6 +117,75 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
     if (error != std::errc() || end != text.data() + text.size() || text.empty())
         return std::nullopt;
     return number;
+}
+
+std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
+    static constexpr std::array<std::pair<std::string_view, double>, 4> kUnits = {
+        {{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}}};
+    static constexpr double kLongest = 1000 * 3600;
+    double unit = 1;
+    for (const auto& [name, seconds] : kUnits) {
+        if (!text.ends_with(name)) continue;
+        unit = seconds;
+        text.remove_suffix(name.size());
+        break;
+    }
+    double number = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    const double seconds = number * unit;
+    if (error != std::errc() || end != text.data() + text.size() || !(seconds > 0) ||
+        seconds > kLongest)
+        return std::nullopt;
+    const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(seconds));
+    if (time.count() == 0) return std::nullopt;
+    return time;
+}
+
+std::string escape(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        // Well-formed characters have at most four bytes.
+        const std::string_view front = text.substr(0, std::min<std::size_t>(text.size(), 4));
+        std::size_t size = 1;
+        while (size < front.size() && utf8_prefix(front.substr(0, size)) == 0) ++size;
+        const bool character = utf8_prefix(front.substr(0, size)) == size;
+        if (character && !is_control_character(front)) {
+            out += front[0] == '\\' ? std::string("\\\\") : std::string(front.substr(0, size));
+        } else {
+            if (!character) size = 1;
+            for (const char c : front.substr(0, size)) out += escaped_byte(c);
+        }
+        text.remove_prefix(size);
+    }
+    return out;
+}
+
+std::optional<std::string> unescape(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        if (text[0] != '\\') {
+            out += text[0];
+            text.remove_prefix(1);
+            continue;
+        }
+        static constexpr std::array<std::pair<char, char>, 4> kLetters = {
+            {{'\\', '\\'}, {'n', '\n'}, {'r', '\r'}, {'t', '\t'}}};
+        const char letter = text.size() > 1 ? text[1] : '\0';
+        const auto* const known =
+            std::ranges::find(kLetters, letter, [](auto p) { return p.first; });
+        if (known != kLetters.end()) {
+            out += known->second;
+            text.remove_prefix(2);
+            continue;
+        }
+        const auto byte = letter == 'x' ? from_hex(text.substr(2, 2)) : std::nullopt;
+        if (!byte || byte->size() != 1) return std::nullopt;
+        out += static_cast<char>(byte->front());
+        text.remove_prefix(4);
+    }
+    return out;
 }
 
 }  // namespace rvmm

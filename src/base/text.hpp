@@ -1,6 +1,7 @@
 // Small text helpers shared by config and command line.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -26,5 +27,16 @@ std::string hex(std::uint64_t value);
 
 /// A whole unsigned number, decimal or 0x hex. Nothing for anything else.
 std::optional<std::uint64_t> parse_unsigned(std::string_view text);
+
+/// A time as people write it: digits, with a decimal point or not, then "ms", "s" (or nothing), "m"
+/// or "h"; more than 0 and at most 1000 hours. Nothing for anything else.
+std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
+
+/// `text` for one line of a terminal or a JSON string: a backslash is doubled; control characters
+/// and bytes that are no UTF-8 are \n, \r, \t or \xHH.
+std::string escape(std::string_view text);
+/// What escape() made of it, or a person wrote: \\, \n, \r, \t and \xHH stand for one byte.
+/// Nothing if there is another backslash in it.
+std::optional<std::string> unescape(std::string_view text);
 
 }  // namespace rvmm

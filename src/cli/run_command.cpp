@@ -15,6 +15,7 @@
 #include "cli/lab_option.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
+#include "cli/watch_options.hpp"
 #include "realm/plan/compare.hpp"
 #include "realm/plan/expected_rim.hpp"
 #include "realm/plan/launch_plan.hpp"
@@ -36,12 +37,13 @@ struct RunOptions {
     std::string profiles;
     std::string measurement_log;
     std::string expect_rim;
-    std::string expect;
+    std::string expect_measurement;
     std::string lab;
     bool inside_lab = false;
     std::string record;
     std::string token;
     std::string challenge;
+    WatchOptions watch;
     bool dry_run = false;
 };
 
@@ -66,13 +68,14 @@ Result<> tell_difference(const RunOptions& options, const ProfileFile& profiles,
 Result<realm::Folded> measure_launch(const RunOptions& options, const ProfileFile& profiles,
                                      const realm::LaunchPlan& plan) {
     if (!plan.is_realm() && (!options.measurement_log.empty() || !options.expect_rim.empty() ||
-                             !options.expect.empty()))
+                             !options.expect_measurement.empty()))
         return fail(Stage::kUsage, "an ordinary VM has no measurement to log or to expect");
     if (!plan.is_realm()) return realm::Folded();
     RVMM_TRY(measure::Digest expected, realm::expected_rim(*plan.spec().realm, options.expect_rim));
     std::optional<realm::MeasuredInput> reference;
-    if (!options.expect.empty()) {
-        RVMM_TRY(reference, realm::load_measured_input(options.expect, {}, profiles.table));
+    if (!options.expect_measurement.empty()) {
+        RVMM_TRY(reference,
+                 realm::load_measured_input(options.expect_measurement, {}, profiles.table));
         expected = reference->rim;
     }
     RVMM_TRY(const realm::Folded folded,
@@ -86,7 +89,8 @@ Result<realm::Folded> measure_launch(const RunOptions& options, const ProfileFil
 /// Something hangs on the measurement before a host is looked for.
 bool is_measured_first(const RunOptions& options, const realm::LaunchPlan& plan) {
     return !options.measurement_log.empty() || !options.expect_rim.empty() ||
-           !options.expect.empty() || (plan.is_realm() && !plan.spec().realm->expect_rim.empty());
+           !options.expect_measurement.empty() ||
+           (plan.is_realm() && !plan.spec().realm->expect_rim.empty());
 }
 
 /// The file for the token, if one is wanted, and what it is asked with: zeros follow what was
@@ -118,6 +122,8 @@ Result<int> keep_token(NewFile& file, const vmm::RunResult& outcome) {
 
 Result<int> run(const RunOptions& options) {
     vmm::RunRequest request;
+    RVMM_TRY(request.watch, watch_spec(options.watch, options.inside_lab));
+    if (!options.watch.console_log.empty()) request.console_log = options.watch.console_log;
     RVMM_TRY(auto token, want_token(options, request));
     std::optional<NewFile> report;
     if (!options.report.empty()) {
@@ -183,6 +189,8 @@ constexpr const char* kRunExamples = R"(Examples:
   rvmm run image.cfg --dry-run                what would run, where, and its RIM; nothing is started
   rvmm run image.cfg --token token.cbor --challenge $NONCE
                                               and what the realm's attestation token says of it
+  rvmm run image.cfg --timeout 5m --expect 'login: ' --send 'root\n' --expect '# ' --end-when-met
+                                              looked after by a script
 
 Ctrl-A x ends the guest, Ctrl-A p (or SIGPWR) presses its power key, Ctrl-A h lists the other keys. Exit codes: docs/exit-codes.md.)";
 
@@ -219,7 +227,7 @@ void add_run_command(CLI::App& app, CommandResult& result) {
         command->add_option("--expect-rim", options->expect_rim,
                             "HEX: refuse to launch what measures to anything else (exit code 76)");
     command
-        ->add_option("--expect", options->expect,
+        ->add_option("--expect-measurement", options->expect_measurement,
                      "The same by a measurement log, document or CoRIM; says what differs first")
         ->excludes(expect_rim);
     CLI::Option* token = command->add_option(
@@ -228,6 +236,7 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     command->add_option("--challenge", options->challenge, "What the token is asked for with, hex")
         ->type_name("HEX")
         ->needs(token);
+    add_watch_options(*command, options->watch);
     add_profiles_option(*command, options->profiles);
     add_lab_option(*command, options->lab);
     add_record_option(*command, options->record);

@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "base/overloaded.hpp"
 #include "base/utf8.hpp"
 
 namespace rvmm::measure::cbor {
@@ -31,11 +32,6 @@ constexpr std::uint64_t kSimpleNull = 22;
 bool is_key(Major major) {
     return major <= Major::kText;
 }
-
-template <class... Visitors>
-struct Overloaded : Visitors... {
-    using Visitors::operator()...;
-};
 
 }  // namespace
 

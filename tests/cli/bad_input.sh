@@ -56,6 +56,17 @@ check syntax 65 'syntax.cfg:1:' run syntax.cfg
 head -c 2000 "$RVMM" >binary.cfg
 check binary_config 65 'binary.cfg' run binary.cfg
 check unknown_override 65 '.*--set machine.cpus=2.*vcpus' run good.cfg --set machine.cpus=2
+check timeout_no_time 64 '^rvmm: error: --timeout is a time such as .*, not soon' run good.cfg --timeout soon
+check boot_timeout_zero 64 '\-\-boot-timeout is a time' run good.cfg --boot-timeout 0
+check no_regex 64 '\-\-expect \(a: missing \)' run good.cfg --expect '(a'
+check no_regex_fail_on 64 '\-\-fail-on \\1' run good.cfg --fail-on '\1'
+check send_first 64 '\-\-send comes after the --expect' run good.cfg --send x --expect y
+check send_escape 64 '\-\-send \\q: ' run good.cfg --expect y --send '\q'
+check end_without_expect 64 '\-\-end-when-met needs an --expect' run good.cfg --end-when-met
+echo '{}' >launch.log
+check expect_is_file 64 '\-\-expect looks for text .*launch.log is a file' run good.cfg --expect launch.log
+cfg mute.cfg '[boot]' 'kernel = "hello"' '[serial]' 'mode = "none"'
+check send_nowhere 64 'no console to type into' run mute.cfg --expect x --send y
 cfg cca.cfg '[boot]' 'kernel = "hello"' '[realm]'
 check host_not_allowed 77 'real CCA hosts only' run cca.cfg
 cfg plain.cfg '[boot]' 'kernel = "hello"'

@@ -71,10 +71,11 @@ rvmm run image.cfg --host lab --dry-run --expect-rim "$rim"
 verdict expected_rim $?
 ends config 65 'machine.vcpus' image.cfg --set machine.vcpus=0
 ends image 66 'nothing-here' image.cfg --set boot.kernel=nothing-here
+ends nothing_to_type_into 64 'no console to type into' image.cfg --host lab --set serial.mode=none --expect x --send y
 ends vm_with_a_rim 64 'no measurement' plain.cfg --host lab --expect-rim "$rim"
 
 # Nothing is written, and what asks for it is refused.
-for option in --report --token --measurement-log --record; do
+for option in --report --token --measurement-log --record --console-log; do
     ends "no_$option" 64 "$option" image.cfg --host lab $option new.file
 done
 ends no_--stats 64 stats image.cfg --host lab --stats

@@ -57,7 +57,7 @@ verdict expect_rim_of_the_config $?
 rvmm run image.cfg --expect-rim "$rim" --set boot.cmdline=quiet --measurement-log refused.log
 [ $? = 76 ] && tail -n 1 refused.log | grep -q '{"rim":"'
 verdict log_of_a_refused_launch $?
-rvmm run image.cfg --expect image.log --set boot.cmdline=quiet
+rvmm run image.cfg --expect-measurement image.log --set boot.cmdline=quiet
 [ $? = 76 ] && grep -q bootargs err
 verdict expect_log $?
 rvmm run image.cfg --expect-rim 1234

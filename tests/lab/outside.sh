@@ -63,4 +63,34 @@ kill -TERM $pid
 wait $pid
 code=$?
 if [ $code = 143 ] && [ "$(labs)" = 0 ]; then ok terminated; else bad terminated "exit code $code"; fi
+
+# limited NAME LIMIT ARGS...: a run that --timeout ends, within two seconds of it, and nothing is left.
+limited() {
+    local name=$1 limit=$2 begin end code
+    shift 2
+    begin=$(date +%s%N)
+    "$RVMM" run "$RVMM_GUESTS/hello.cfg" --set boot.cmdline=spin --host lab --timeout "$limit" --json \
+        --console-log "$scratch/$name.log" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+    code=$?
+    end=$((($(date +%s%N) - begin) / 1000000))
+    if [ $code != 124 ]; then bad "$name" "exit code $code, expected 124"
+    elif [ $end -gt $((limit * 1000 + 2000)) ] || [ $end -lt $((limit * 1000)) ]; then bad "$name" "took $end ms"
+    elif [ "$(labs)" != 0 ] || pgrep -fx "sleep 6171" >/dev/null; then bad "$name" "something lives on"
+    elif ! grep -q '"host":"lab".*"outcome":"time-limit","exit_code":124' "$scratch/out"; then bad "$name" "no report of it"
+    else ok "$name"; fi
+}
+# A guest that spins; then a QEMU that says nothing, and one that stops in the middle.
+limited limit 20
+if grep -q 'hello: RIM' "$scratch/limit.log"; then ok console_log; else bad console_log "no RIM in it"; fi
+printf '#!/bin/sh\nexec sleep 6171\n' >"$scratch/hangs"
+chmod +x "$scratch/hangs"
+printf '[machine]\nqemu = "%s"\n' "$scratch/hangs" >"$scratch/hangs.toml"
+limited limit_dead_lab 3 --lab "$scratch/hangs.toml"
+stop_the_lab() {
+    for _ in $(seq 300); do grep -qs RIM "$scratch/limit_stopped_lab.log" && break; sleep 0.1; done
+    pkill -STOP -f 'qemu-system-aarch64.*org\.rvmm\.control'
+}
+stop_the_lab &
+limited limit_stopped_lab 20
+wait
 exit $failed

@@ -36,7 +36,7 @@ ConsoleOutput::~ConsoleOutput() {
 }
 
 bool ConsoleOutput::put(ByteSpan bytes) {
-    if (!fd_) return true;
+    if (!fd_ && !tap_) return true;
     const std::lock_guard lock(mutex_);
     if (pending_.size() + bytes.size() > kLimit) {
         refused_ = true;
@@ -52,17 +52,8 @@ bool ConsoleOutput::put(ByteSpan bytes) {
 
 void ConsoleOutput::flush() {
     if (waiting_) return;
-    while (true) {
-        if (writing_.empty()) {
-            const std::lock_guard lock(mutex_);
-            if (pending_.empty()) {
-                flush_posted_ = false;
-                break;
-            }
-            writing_.swap(pending_);
-        }
+    while (!writing_.empty() || take_pending())
         if (!write_some()) return wait_until_writable();
-    }
     bool wanted = false;
     {
         const std::lock_guard lock(mutex_);
@@ -71,7 +62,18 @@ void ConsoleOutput::flush() {
     if (wanted && drained_) drained_();
 }
 
+bool ConsoleOutput::take_pending() {
+    {
+        const std::lock_guard lock(mutex_);
+        flush_posted_ = !pending_.empty();
+        writing_.swap(pending_);
+    }
+    if (tap_ && !writing_.empty()) tap_(writing_);
+    return !writing_.empty();
+}
+
 bool ConsoleOutput::write_some() {
+    if (!fd_) writing_.clear();
     // A descriptor that is ready takes this much without making us wait (PIPE_BUF).
     constexpr std::size_t kChunk = 4096;
     std::size_t done = 0;
@@ -106,12 +108,7 @@ void ConsoleOutput::wait_until_writable() {
 
 void ConsoleOutput::finish() {
     constexpr int kPatienceMs = 2000;
-    {
-        const std::lock_guard lock(mutex_);
-        writing_.insert(writing_.end(), pending_.begin(), pending_.end());
-        pending_.clear();
-    }
-    while (!writing_.empty() && !write_some()) {
+    while ((!writing_.empty() || take_pending()) && !write_some()) {
         pollfd entry = {fd_.get(), POLLOUT, 0};
         if (::poll(&entry, 1, kPatienceMs) <= 0) return;
     }

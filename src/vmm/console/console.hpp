@@ -18,13 +18,16 @@ namespace rvmm::vmm {
 /// put() from any thread; everything else from the loop's thread.
 class ConsoleOutput final : public devices::ByteSink {
   public:
-    /// Writes to a copy of `fd`; -1 drops everything.
+    /// Writes to a copy of `fd`; -1 for a console that nobody sees.
     ConsoleOutput(asio::io_context& loop, int fd);
     ~ConsoleOutput() override;
 
     bool put(ByteSpan bytes) override;
     /// Called from the loop when a put() that was refused would be taken now.
     void set_drained(std::function<void()> drained) { drained_ = std::move(drained); }
+    /// Called from the loop with all bytes, in order, before they are written. Set it before the
+    /// guest runs.
+    void set_tap(std::function<void(ByteSpan)> tap) { tap_ = std::move(tap); }
     /// Writes what is left, waiting at most two seconds for a reader that does not read.
     void finish();
 
@@ -32,6 +35,8 @@ class ConsoleOutput final : public devices::ByteSink {
     static constexpr std::size_t kLimit = std::size_t{64} * 1024;
 
     void flush();
+    /// Takes what was put, if there is nothing else to write.
+    bool take_pending();
     void wait_until_writable();
     /// Writes from writing_; false if the reader must be waited for.
     bool write_some();
@@ -40,6 +45,7 @@ class ConsoleOutput final : public devices::ByteSink {
     UniqueFd fd_;
     std::optional<asio::posix::stream_descriptor> stream_;  // where the descriptor can be waited on
     std::function<void()> drained_;
+    std::function<void(ByteSpan)> tap_;
     Bytes writing_;  // the loop's alone
     bool waiting_ = false;
 

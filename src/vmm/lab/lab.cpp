@@ -84,8 +84,8 @@ Result<LabOutcome> run_in_lab(const LabConfig& config, const LabRequest& request
     RVMM_TRY(auto qemu, boot(config, request));
     RVMM_TRY(const auto terminal, prepare_terminal(console));
     try {
-        RVMM_TRY(auto session,
-                 Session::create(qemu, run, console != Console::kPipes, config.machine.boot_limit));
+        RVMM_TRY(auto session, Session::create(qemu, run, request, console != Console::kPipes,
+                                               config.machine.boot_limit));
         auto outcome = session->run();
         if (outcome)
             outcome->boot_seconds =

@@ -5,7 +5,9 @@
 // memory files, the streams in socket pairs that QEMU inherits. The lab ends with the command.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,6 +29,8 @@ enum class Console : std::uint8_t {
     kPty,     // a terminal inside, ours raw with Ctrl-A x and its like: for a shell
 };
 
+inline constexpr auto kTimeGrace = std::chrono::milliseconds(1500);
+
 struct LabRequest {
     std::vector<std::string> argv;  // not empty; UTF-8; argv[0] is found by PATH
     std::string cwd = "/job";
@@ -36,6 +40,11 @@ struct LabRequest {
     std::vector<LabDisk> disks = {};
     bool network = false;  // that reaches what this machine reaches, as eth0
     Console console = Console::kPipes;
+    bool output_to_stderr = false;  // the command's output goes there too: stdout is not its own
+    std::function<void(ByteSpan)> output_tap = {};  // sees the command's output first
+    /// When the time is up. The command gets SIGALRM, and the lab is killed if it has not ended
+    /// kTimeGrace later, or has not begun.
+    std::optional<std::chrono::steady_clock::time_point> deadline = {};
     std::optional<std::uint64_t> memory = {};  // bytes; else the machine's: see lab_memory()
     std::optional<unsigned> cpus = {};         // 1 to 8; else the machine's
 };
@@ -43,6 +52,7 @@ struct LabRequest {
 struct LabOutcome {
     int exit_code = 0;  // the command's, or 128 + the signal that ended it
     bool signalled = false;
+    bool timed_out = false;  // the lab was killed at its deadline; exit_code is kTimeLimit's
     std::map<std::string, Bytes> collected = {};            // by the path that was asked for
     std::map<std::string, std::string> not_collected = {};  // why it is not in `collected`
     double boot_seconds = 0;                                // from the call until the lab answered

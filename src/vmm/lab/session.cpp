@@ -61,16 +61,18 @@ Result<RunMessage> make_run_message(const LabRequest& request, Console console) 
 }
 
 Result<std::unique_ptr<Session>> Session::create(QemuProcess& qemu, const RunMessage& run,
-                                                 bool escapes, std::chrono::seconds boot_limit) {
-    std::unique_ptr<Session> session(new Session(qemu, run, escapes, boot_limit));
+                                                 const LabRequest& request, bool escapes,
+                                                 std::chrono::seconds boot_limit) {
+    std::unique_ptr<Session> session(new Session(qemu, run, request, escapes, boot_limit));
     RVMM_CHECK(session->open_streams());
     return session;
 }
 
-Session::Session(QemuProcess& qemu, const RunMessage& run, bool escapes,
+Session::Session(QemuProcess& qemu, const RunMessage& run, const LabRequest& request, bool escapes,
                  std::chrono::seconds boot_limit)
     : io_(1),
       run_(run),
+      request_(request),
       boot_limit_(boot_limit),
       console_(adopt(io_, qemu.streams().console)),
       errors_(adopt(io_, qemu.streams().errors)),
@@ -80,6 +82,7 @@ Session::Session(QemuProcess& qemu, const RunMessage& run, bool escapes,
       signals_(io_, SIGINT, SIGTERM, SIGHUP),
       boot_timer_(io_, boot_limit),
       grace_timer_(io_),
+      time_timer_(io_),
       outbox_(control_) {
     signals_.add(SIGQUIT);
     signals_.add(SIGPWR);
@@ -90,9 +93,10 @@ Session::Session(QemuProcess& qemu, const RunMessage& run, bool escapes,
 Result<> Session::open_streams() {
     const auto executor = io_.get_executor();
     RVMM_TRY(stdin_, SharedInput::create(executor, STDIN_FILENO));
-    RVMM_TRY(auto out, SharedOutput::create(executor, STDOUT_FILENO));
+    RVMM_TRY(auto out, SharedOutput::create(
+                           executor, request_.output_to_stderr ? STDERR_FILENO : STDOUT_FILENO));
     RVMM_TRY(auto err, SharedOutput::create(executor, STDERR_FILENO));
-    stdout_.emplace(Output{std::move(out)});
+    stdout_.emplace(Output{std::move(out), request_.output_tap});
     stderr_.emplace(Output{std::move(err)});
     return {};
 }
@@ -109,6 +113,7 @@ Result<LabOutcome> Session::run() {
     start(read_control());
     start(watch_signals());
     start(limit_boot());
+    if (request_.deadline) start(limit_time());
     io_.run();
     if (!outcome_) return fail(Stage::kInternal, "the lab's event loop ended by itself");
     return *std::move(outcome_);
@@ -143,6 +148,7 @@ asio::awaitable<void> Session::copy_output(Socket& from, Output& output) {
         const std::size_t size = co_await from.async_read_some(
             asio::buffer(buffer), redirect_error(use_awaitable, error));
         if (error) co_return;
+        if (output.tap) output.tap(ByteSpan(buffer.data(), size));
         if (!output.closed && !co_await output.to.write(ByteSpan(buffer.data(), size))) {
             output.closed = true;
             send(SignalMessage{SIGPIPE});
@@ -184,6 +190,21 @@ asio::awaitable<void> Session::limit_boot() {
     if (!cancelled)
         finish(std::unexpected(with_log(
             fmt::format("the lab did not come up within {} seconds", boot_limit_.count()))));
+}
+
+asio::awaitable<void> Session::limit_time() {
+    time_timer_.expires_at(*request_.deadline);
+    asio::error_code cancelled;
+    co_await time_timer_.async_wait(redirect_error(use_awaitable, cancelled));
+    if (answered_) {
+        send(SignalMessage{SIGALRM});
+        time_timer_.expires_after(kTimeGrace);
+        co_await time_timer_.async_wait(redirect_error(use_awaitable, cancelled));
+    }
+    LabOutcome outcome;
+    outcome.exit_code = to_int(ExitCode::kTimeLimit);
+    outcome.timed_out = true;
+    finish(std::move(outcome));
 }
 
 asio::awaitable<void> Session::limit_grace(int signal) {

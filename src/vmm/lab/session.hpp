@@ -29,10 +29,11 @@ Result<RunMessage> make_run_message(const LabRequest& request, Console console);
 /// Runs once, on the thread that calls run(). All its coroutines run there, in io_.
 class Session {
   public:
-    /// `qemu` and `run` live longer. With `escapes` stdin goes through the EscapeFilter. The agent
-    /// must have said hello within `boot_limit`.
+    /// `qemu`, `run` and `request` live longer. With `escapes` stdin goes through the EscapeFilter.
+    /// The agent must have said hello within `boot_limit`.
     static Result<std::unique_ptr<Session>> create(QemuProcess& qemu, const RunMessage& run,
-                                                   bool escapes, std::chrono::seconds boot_limit);
+                                                   const LabRequest& request, bool escapes,
+                                                   std::chrono::seconds boot_limit);
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
@@ -46,11 +47,12 @@ class Session {
 
     struct Output {
         SharedOutput to;
+        std::function<void(ByteSpan)> tap = {};
         std::uint64_t bytes = 0;  // taken from the lab
         bool closed = false;      // nobody takes more: bytes are counted and dropped
     };
 
-    Session(QemuProcess& qemu, const RunMessage& run, bool escapes,
+    Session(QemuProcess& qemu, const RunMessage& run, const LabRequest& request, bool escapes,
             std::chrono::seconds boot_limit);
     Result<> open_streams();
 
@@ -61,6 +63,7 @@ class Session {
     asio::awaitable<void> read_control();
     asio::awaitable<void> watch_signals();
     asio::awaitable<void> limit_boot();
+    asio::awaitable<void> limit_time();
     asio::awaitable<void> limit_grace(int signal);
 
     Result<> on_message(HelloMessage&& hello);
@@ -85,6 +88,7 @@ class Session {
 
     asio::io_context io_;
     const RunMessage& run_;
+    const LabRequest& request_;
     std::chrono::seconds boot_limit_;
     Socket console_;
     Socket errors_;
@@ -94,6 +98,7 @@ class Session {
     asio::signal_set signals_;
     asio::steady_timer boot_timer_;
     asio::steady_timer grace_timer_;
+    asio::steady_timer time_timer_;
     Outbox<Socket> outbox_;
     AgentMessageReader reader_;
     LogTail log_;

@@ -4,8 +4,9 @@
 
 namespace rvmm::vmm {
 
-Consoles::Consoles(asio::io_context& loop, ConsoleOutput& stdio, TokenExchange* tokens)
-    : loop_(loop), stdio_(stdio), nowhere_(loop, -1) {
+Consoles::Consoles(asio::io_context& loop, ConsoleOutput& stdio, TokenExchange* tokens,
+                   StatusPort::Actions status)
+    : loop_(loop), stdio_(stdio), nowhere_(loop, -1), status_(std::move(status)) {
     if (tokens != nullptr) tokens_.emplace(*tokens);
     stdio_.set_drained([this] {
         if (serial_) serial_->output_drained();
@@ -45,6 +46,9 @@ Result<std::shared_ptr<devices::virtio::Console>> Consoles::make_ports(
         // hvc0 is the first port; others are for programs, by name.
         setup.ports.push_back({.name = port.name, .output = sink, .console = number == 0});
     }
+    if (setup.ports.size() < devices::virtio::Console::kMaxPorts)
+        setup.ports.push_back(
+            {.name = std::string(kStatusPortName), .output = &status_, .console = false});
     if (tokens_ && setup.ports.size() < devices::virtio::Console::kMaxPorts) {
         token_port_ = static_cast<unsigned>(setup.ports.size());
         setup.ports.push_back(

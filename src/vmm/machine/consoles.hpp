@@ -15,6 +15,7 @@
 #include "vmm/console/console.hpp"
 #include "vmm/console/console_file.hpp"
 #include "vmm/token/token_port.hpp"
+#include "vmm/watch/status_port.hpp"
 
 namespace rvmm::vmm {
 
@@ -23,12 +24,14 @@ class Consoles {
   public:
     /// `stdio` is our standard output, `tokens` where a token goes (nullptr: nobody wants one); all
     /// outlive it.
-    Consoles(asio::io_context& loop, ConsoleOutput& stdio, TokenExchange* tokens = nullptr);
+    Consoles(asio::io_context& loop, ConsoleOutput& stdio, TokenExchange* tokens = nullptr,
+             StatusPort::Actions status = {});
 
     std::shared_ptr<devices::Serial16550> make_serial(const realm::SerialSpec& spec,
                                                       devices::InterruptLine interrupt);
-    /// Where a token is wanted, there is a further port for it. Errors: a file that cannot be made,
-    /// or is already there (Stage::kUsage). Files stay if the guest has run: finish().
+    /// There is a further port for the guest's status, and where a token is wanted one for that.
+    /// Errors: a file that cannot be made, or is already there (Stage::kUsage). Files stay if the
+    /// guest has run: finish().
     Result<std::shared_ptr<devices::virtio::Console>> make_ports(const std::string& name,
                                                                  const realm::ConsoleSpec& spec);
 
@@ -58,6 +61,7 @@ class Consoles {
     std::shared_ptr<devices::Serial16550> serial_;  // where it is on stdio
     std::shared_ptr<devices::virtio::Console> ports_;
     std::optional<unsigned> typed_port_;  // the port on stdio
+    StatusPort status_;
     std::optional<TokenPort> tokens_;
     std::optional<unsigned> token_port_;
     std::string token_request_;  // what the guest has not read of it

@@ -18,7 +18,7 @@ constexpr auto kClosePatience = std::chrono::seconds(5);
 DeviceSet::DeviceSet(Surroundings surroundings)
     : to_(std::move(surroundings)),
       wiring_(to_.vm, {.shared_bit = to_.guest.shared_bit(), .alias = to_.guest.alias()}),
-      consoles_(to_.loop, to_.console, to_.tokens),
+      consoles_(to_.loop, to_.console, to_.tokens, to_.status),
       maker_(to_.loop, consoles_) {}
 
 Result<std::unique_ptr<DeviceSet>> DeviceSet::create(const realm::LaunchPlan& plan,

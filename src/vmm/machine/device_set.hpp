@@ -34,6 +34,7 @@ class DeviceSet {
         ConsoleOutput& console;
         std::function<void(Error)> failed;  // any thread: the machine cannot go on
         TokenExchange* tokens = nullptr;    // as in HostCalls
+        StatusPort::Actions status = {};    // what the guest says of itself; on the loop
     };
     /// Errors: what a device needs of the host is not to be had, one clause with the remedy.
     static Result<std::unique_ptr<DeviceSet>> create(const realm::LaunchPlan& plan,

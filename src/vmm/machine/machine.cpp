@@ -6,17 +6,13 @@
 #include <asio/post.hpp>
 
 #include "base/log.hpp"
+#include "base/overloaded.hpp"
 
 namespace rvmm::vmm {
 namespace {
 
 // A vCPU was told that the realm has ended: how long another one may take to say why.
 constexpr auto kEndGrace = std::chrono::seconds(2);
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-    using Handlers::operator()...;
-};
 
 double milliseconds(std::chrono::steady_clock::duration d) {
     return std::chrono::duration<double, std::milli>(d).count();
@@ -42,15 +38,21 @@ Result<std::unique_ptr<Machine>> Machine::create(const realm::LaunchPlan& plan, 
     std::unique_ptr<Machine> machine(new Machine(std::move(built), guest, loop, console));
     Machine& self = *machine;
     RVMM_TRY(self.devices_,
-             DeviceSet::create(plan, {.vm = *self.vm_,
-                                      .guest = guest,
-                                      .loop = loop,
-                                      .console = console,
-                                      .failed =
-                                          [&self](Error error) {
-                                              self.end_from_vcpu(std::unexpected(std::move(error)));
-                                          },
-                                      .tokens = tokens}));
+             DeviceSet::create(
+                 plan, {.vm = *self.vm_,
+                        .guest = guest,
+                        .loop = loop,
+                        .console = console,
+                        .failed =
+                            [&self](Error error) {
+                                self.end_from_vcpu(std::unexpected(std::move(error)));
+                            },
+                        .tokens = tokens,
+                        .status = {.ready = [&self] { self.note_ready(); },
+                                   .exit =
+                                       [&self](int status) {
+                                           self.end({RunOutcome::Kind::kGuestStatus, status, {}});
+                                       }}}));
     return machine;
 }
 
@@ -84,6 +86,9 @@ Result<RunReport> Machine::run() {
     report.counters.unclaimed_mmio = counters_.unclaimed;
     guest_.add_counters(report.counters);
     report.devices = devices_->reports();
+    if (report.outcome.exit_code() != 0)
+        for (const auto& thread : threads_)
+            report.last_exits.push_back(thread->exits().describe(finished));
     report.launch_ms = milliseconds(started_ - begin);
     if (ready_) report.ready_ms = milliseconds(*ready_ - begin);
     report.total_ms = milliseconds(finished - begin);
@@ -105,6 +110,10 @@ void Machine::press_power_key() {
 
 void Machine::end(RunOutcome outcome) {
     if (!ended_) ended_ = std::move(outcome);
+}
+
+void Machine::note_ready() {
+    if (!ready_) ready_ = std::chrono::steady_clock::now();
 }
 
 void Machine::stop_vcpus() {
@@ -217,9 +226,7 @@ bool Machine::finish_call(kvm::Vcpu& vcpu, Result<CallReply> reply) {
                               return true;
                           },
                           [this](const GuestReady&) {
-                              asio::post(loop_, [this] {
-                                  if (!ready_) ready_ = std::chrono::steady_clock::now();
-                              });
+                              asio::post(loop_, [this] { note_ready(); });
                               return true;
                           },
                           [this](const RunOutcome& outcome) { return end_from_vcpu(outcome); },

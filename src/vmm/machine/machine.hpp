@@ -39,6 +39,10 @@ class Machine {
     /// Ends the run with this outcome, if nothing has ended it yet. From the loop.
     void end(RunOutcome outcome);
 
+    /// The guest is up, as far as it says so. From the loop.
+    bool is_ready() const { return ready_.has_value(); }
+    void note_ready();
+
     /// Asks the guest to power itself off (SIGPWR does the same). From the loop.
     void press_power_key();
 

@@ -14,6 +14,12 @@ int RunOutcome::exit_code() const {
             return to_int(ExitCode::kGuestPanic);
         case Kind::kKilled:
             return killed_by(number);
+        case Kind::kTimeLimit:
+            return to_int(ExitCode::kTimeLimit);
+        case Kind::kMet:
+            return to_int(ExitCode::kShutdown);
+        case Kind::kUnmet:
+            return to_int(ExitCode::kLaunch);
     }
     return to_int(ExitCode::kInternal);
 }
@@ -30,6 +36,12 @@ std::string_view to_string(RunOutcome::Kind kind) {
             return "panic";
         case RunOutcome::Kind::kKilled:
             return "killed";
+        case RunOutcome::Kind::kTimeLimit:
+            return "time-limit";
+        case RunOutcome::Kind::kMet:
+            return "met";
+        case RunOutcome::Kind::kUnmet:
+            return "unmet";
     }
     return "unknown";
 }

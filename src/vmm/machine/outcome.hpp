@@ -20,10 +20,13 @@ struct RunOutcome {
         kGuestStatus,  // host call EXIT
         kPanic,        // the guest or its vCPU cannot go on
         kKilled,       // rvmm was told to end
+        kTimeLimit,    // a limit that rvmm was given
+        kMet,          // all that was expected of the console came, and that was to be the end
+        kUnmet,        // the guest ended well, but did not say what was expected
     };
     Kind kind = Kind::kShutdown;
     int number = 0;      // guest status, or the signal
-    std::string detail;  // kPanic: one clause
+    std::string detail;  // kPanic, kTimeLimit, kUnmet: one clause
 
     int exit_code() const;
 };
@@ -53,8 +56,11 @@ struct RunReport {
     RunOutcome outcome;
     RunCounters counters;
     std::vector<DeviceReport> devices;
-    double launch_ms = 0;            // until the first vCPU entered
-    std::optional<double> ready_ms;  // host call READY
+    // Of a run that ended with anything but 0:
+    std::vector<std::vector<std::string>> last_exits;  // by vCPU, oldest first
+    std::vector<std::string> console_tail;             // the console's last lines
+    double launch_ms = 0;                              // until the first vCPU entered
+    std::optional<double> ready_ms;                    // host call READY
     double total_ms = 0;
 };
 

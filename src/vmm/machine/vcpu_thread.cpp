@@ -73,6 +73,7 @@ void VcpuThread::loop() {
         if (!running_) return;
         const kvm::Exit exit = vcpu_.run();
         if (std::holds_alternative<kvm::InterruptedExit>(exit)) continue;
+        exits_.push(exit);
         if (!serve_(vcpu_, exit)) return;
     }
 }

@@ -20,6 +20,7 @@
 #include <asio/io_context.hpp>
 
 #include "vmm/kvm/vm.hpp"
+#include "vmm/machine/exit_ring.hpp"
 
 namespace rvmm::vmm {
 
@@ -33,8 +34,9 @@ class VcpuThread {
     VcpuThread(kvm::Vcpu vcpu, Serve serve);
     ~VcpuThread();
 
-    /// The vCPU itself: only before start() and after join().
+    /// The vCPU itself, and its last exits: only before start() and after join().
     kvm::Vcpu& vcpu() { return vcpu_; }
+    const ExitRing& exits() const { return exits_; }
     void start();
     /// Any thread, after start().
     void post(Letter letter);
@@ -47,6 +49,7 @@ class VcpuThread {
 
     kvm::Vcpu vcpu_;
     Serve serve_;
+    ExitRing exits_;
     asio::io_context mailbox_;
     std::atomic<bool> running_{true};
     std::thread thread_;

@@ -13,6 +13,8 @@
 namespace rvmm::vmm {
 namespace {
 
+constexpr const char* kTaken = "the host has taken it away";
+
 Result<UniqueFd> make_file(const char* name, std::uint64_t size) {
     UniqueFd file(::memfd_create(name, MFD_CLOEXEC));
     if (!file) return fail_errno(Stage::kLaunch, errno, "cannot make guest memory");
@@ -24,7 +26,8 @@ Result<UniqueFd> make_file(const char* name, std::uint64_t size) {
 }  // namespace
 
 SplitMemory::SplitMemory(IpaRange ram, std::uint64_t shared_bit, const Options& options,
-                         UniqueFd trusted_file, UniqueFd open_file, Mapping trusted, Mapping open)
+                         UniqueFd trusted_file, UniqueFd open_file, Mapping trusted, Mapping open,
+                         std::array<FaultGuard, 2> guards)
     : ram_(ram),
       shared_bit_(shared_bit),
       options_(options),
@@ -32,6 +35,7 @@ SplitMemory::SplitMemory(IpaRange ram, std::uint64_t shared_bit, const Options& 
       open_file_(std::move(open_file)),
       trusted_(std::move(trusted)),
       open_(std::move(open)),
+      guards_(std::move(guards)),
       leases_(options.patience) {}
 
 Result<std::unique_ptr<SplitMemory>> SplitMemory::create(IpaRange ram, std::uint64_t shared_bit,
@@ -46,9 +50,13 @@ Result<std::unique_ptr<SplitMemory>> SplitMemory::create(IpaRange ram, std::uint
                                            trusted_file.get()));
     RVMM_TRY(auto open, Mapping::create("shared guest memory", ram.size(), kProtection, kFlags,
                                         open_file.get()));
-    return std::unique_ptr<SplitMemory>(
-        new SplitMemory(ram, shared_bit, options, std::move(trusted_file), std::move(open_file),
-                        std::move(trusted), std::move(open)));
+    RVMM_TRY(auto trusted_guard,
+             FaultGuard::create_fatal({trusted.data(), trusted.size()}, ram.base().value, kTaken));
+    RVMM_TRY(auto open_guard, FaultGuard::create_fatal({open.data(), open.size()},
+                                                       ram.base().value | shared_bit, kTaken));
+    return std::unique_ptr<SplitMemory>(new SplitMemory(
+        ram, shared_bit, options, std::move(trusted_file), std::move(open_file), std::move(trusted),
+        std::move(open), {std::move(trusted_guard), std::move(open_guard)}));
 }
 
 std::size_t SplitMemory::default_run_limit() {

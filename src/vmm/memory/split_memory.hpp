@@ -21,11 +21,13 @@
 //     hardware, may be there afterwards. It is that guest's own, and on the side that it wrote to.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 
+#include "base/fault_guard.hpp"
 #include "base/mapping.hpp"
 #include "base/page_size.hpp"
 #include "base/unique_fd.hpp"
@@ -100,7 +102,8 @@ class SplitMemory final : public Memory {
     };
 
     SplitMemory(IpaRange ram, std::uint64_t shared_bit, const Options& options,
-                UniqueFd trusted_file, UniqueFd open_file, Mapping trusted, Mapping open);
+                UniqueFd trusted_file, UniqueFd open_file, Mapping trusted, Mapping open,
+                std::array<FaultGuard, 2> guards);
 
     // All with mutex_ held. A Run is of offsets into RAM.
 
@@ -125,6 +128,7 @@ class SplitMemory final : public Memory {
     UniqueFd open_file_;
     Mapping trusted_;
     Mapping open_;
+    std::array<FaultGuard, 2> guards_;  // of both
     View shared_view_{*this, true};
     View trusted_view_{*this, false};
     bool sealed_ = false;

@@ -1,6 +1,7 @@
 #include "vmm/run/lab_run.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -8,9 +9,12 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "realm/spec/write_config.hpp"
 #include "vmm/lab/lab.hpp"
 #include "vmm/run/lab_devices.hpp"
+#include "vmm/run/report.hpp"
+#include "vmm/run/run_watch.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -47,11 +51,23 @@ void add_images(const realm::LaunchPlan& plan, const realm::RealmSpec& spec,
     request.files.push_back({kConfig, shared_bytes(as_bytes(config))});
 }
 
+/// What the rvmm inside looks after. The whole run's time is kept here.
+void add_watch(const WatchSpec& watch, std::vector<std::string>& argv) {
+    if (watch.boot_limit)
+        argv.push_back(fmt::format("--boot-timeout={:.9f}",
+                                   std::chrono::duration<double>(*watch.boot_limit).count()));
+    for (const Expectation& wanted : watch.expect) {
+        argv.push_back("--expect=" + wanted.pattern.text());
+        if (!wanted.send.empty()) argv.push_back("--send=" + escape(wanted.send));
+    }
+    for (const Pattern& pattern : watch.fail_on) argv.push_back("--fail-on=" + pattern.text());
+    if (watch.end_when_met) argv.emplace_back("--end-when-met");
+    if (!watch.panic_ends) argv.emplace_back("--keep-after-panic");
+}
+
 std::vector<std::string> command(const realm::LaunchPlan& plan, const RunRequest& request) {
-    std::vector<std::string> argv;
-    // The report of this run is ours to print; the guest's console must not be in its way.
-    if (request.console_to_stderr) argv = {"sh", "-c", "exec \"$@\" >&2", "sh"};
-    argv.insert(argv.end(), {"rvmm", "run", kConfig, "--inside-lab", "--report", kReport});
+    std::vector<std::string> argv = {"rvmm", "run", kConfig, "--inside-lab", "--report", kReport};
+    add_watch(request.watch, argv);
     if (!request.profiles.empty()) argv.insert(argv.end(), {"--profiles", kProfiles});
     if (request.challenge)
         argv.insert(argv.end(), {"--token", kToken, "--challenge", to_hex(*request.challenge)});
@@ -62,9 +78,15 @@ std::vector<std::string> command(const realm::LaunchPlan& plan, const RunRequest
 
 /// Our report: the inner one, with where it came from. Errors: it is missing or says another RIM.
 Result<std::string> finish_report(const lab::LabOutcome& outcome, const realm::LaunchPlan& plan,
-                                  const std::string& rim) {
+                                  const std::string& rim, const ConsoleLines& console) {
     const auto found = outcome.collected.find(kReport);
-    if (found == outcome.collected.end()) return std::string();
+    if (found == outcome.collected.end()) {
+        if (!outcome.timed_out) return std::string();
+        RunReport report;
+        report.outcome = {RunOutcome::Kind::kTimeLimit, 0, std::string(kTimeIsUp)};
+        report.console_tail = console.last();
+        return make_report(plan, {RunsOn::kLab}, rim, report);
+    }
     const auto* text = reinterpret_cast<const char*>(found->second.data());
     auto json = nlohmann::ordered_json::parse(text, text + found->second.size(), nullptr, false);
     if (!json.is_object()) return fail(Stage::kInternal, "the lab's report is not JSON");
@@ -100,7 +122,22 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     RunResult result;
     result.host = RunsOn::kLab;
     if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
-    RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
+    ConsoleLines console;
+    RVMM_TRY(auto log, make_console_log(request.console_log));
+    lab_request.output_to_stderr = request.console_to_stderr;
+    lab_request.deadline = request.watch.deadline;
+    lab_request.output_tap = [&](ByteSpan bytes) {
+        console.feed(bytes, [](std::string_view) {});
+        if (log) log_console(log, bytes);
+    };
+    RVMM_TRY(auto outcome, lab::run_in_lab(config, lab_request));
+    if (log) log->keep();
+    if (request.watch.deadline && outcome.exit_code == killed_by(SIGALRM)) {
+        // The time was up before the rvmm inside had begun to listen for it.
+        outcome.exit_code = to_int(ExitCode::kTimeLimit);
+        outcome.timed_out = true;
+    }
+    if (outcome.timed_out) warn("{}, and the guest had not started or did not stop", kTimeIsUp);
     result.exit_code = outcome.exit_code;
     for (auto& [inside, file] : devices.files) {
         const auto found = outcome.collected.find(inside);
@@ -110,7 +147,7 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     }
     if (const auto token = outcome.collected.find(kToken); token != outcome.collected.end())
         result.token.emplace(token->second.begin(), token->second.end());
-    RVMM_TRY(result.report, finish_report(outcome, plan, to_hex(rim)));
+    RVMM_TRY(result.report, finish_report(outcome, plan, to_hex(rim), console));
     return result;
 }
 

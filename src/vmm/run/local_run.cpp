@@ -14,6 +14,7 @@
 #include "vmm/machine/machine.hpp"
 #include "vmm/run/console_keys.hpp"
 #include "vmm/run/report.hpp"
+#include "vmm/run/run_watch.hpp"
 #include "vmm/terminal/terminal.hpp"
 
 namespace rvmm::vmm {
@@ -46,7 +47,7 @@ int console_descriptor(const realm::LaunchPlan& plan, const RunRequest& request)
 }
 
 Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
-                              asio::io_context& loop) {
+                              asio::io_context& loop, RunWatch& watch) {
     if (!realm::uses_stdio(plan.spec())) return machine.run();
     RVMM_TRY(const auto terminal, Terminal::make_raw(STDIN_FILENO, Terminal::Output::kProcessed));
     Consoles& consoles = machine.devices().consoles();
@@ -56,10 +57,37 @@ Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
     ConsoleInput input(loop, STDIN_FILENO, [&](ByteSpan bytes) {
         return keys.pass(bytes, [&](ByteSpan typed) { return consoles.type(typed); });
     });
-    consoles.set_input_wanted([&] { input.resume(); });
+    consoles.set_input_wanted([&] {
+        watch.resume_sending();
+        input.resume();
+    });
     auto report = machine.run();
     consoles.set_input_wanted({});
     return report;
+}
+
+Result<RunReport> watched_run(const realm::LaunchPlan& plan, const RunRequest& request,
+                              Machine& machine, asio::io_context& loop, ConsoleOutput& console,
+                              std::optional<ConsoleFile> log) {
+    RunWatch watch(loop, request.watch, machine, console, std::move(log), request.inside_lab);
+    RVMM_TRY(RunReport report, run_machine(plan, machine, loop, watch));
+    watch.finish(report);
+    return report;
+}
+
+/// What a person needs to know of an end that was not the guest's own wish.
+void say_end(const RunReport& report) {
+    const RunOutcome& outcome = report.outcome;
+    if (outcome.detail.empty()) return;
+    if (outcome.kind == RunOutcome::Kind::kPanic)
+        warn("guest panic: {}", outcome.detail);
+    else
+        warn("{}", outcome.detail);
+    if (outcome.kind != RunOutcome::Kind::kPanic && outcome.kind != RunOutcome::Kind::kTimeLimit)
+        return;
+    for (std::size_t vcpu = 0; vcpu < report.last_exits.size(); ++vcpu)
+        if (const auto& exits = report.last_exits[vcpu]; !exits.empty())
+            note("vCPU {}'s last exit: {}", vcpu, exits.back());
 }
 
 /// A guest and its VM, ready to run.
@@ -115,6 +143,7 @@ void allow_descriptors() {
 Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request,
                               const LocalHost& host, kvm::Driver& driver) {
     RVMM_TRY(const auto system, kvm::System::open(driver));
+    RVMM_TRY(auto log, make_console_log(request.console_log));
     allow_descriptors();
     asio::io_context loop(1);
     ConsoleOutput console(loop, console_descriptor(plan, request));
@@ -127,8 +156,9 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(const auto machine,
              Machine::create(plan, std::move(built.vm), *built.guest, loop, console, wanted));
     RVMM_CHECK(request.loaded());
-    RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));
-    if (!report.outcome.detail.empty()) warn("the guest cannot go on: {}", report.outcome.detail);
+    RVMM_TRY(const RunReport report,
+             watched_run(plan, request, *machine, loop, console, std::move(log)));
+    say_end(report);
     result.exit_code = report.outcome.exit_code();
     if (tokens) result.token = tokens->token();
     if (!request.wants_report) return result;

@@ -30,7 +30,8 @@ std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const 
     json["tool"] = fmt::format("rvmm {}", kVersion);
     json["host"] = to_string(host.kind);
     if (!host.revision.empty()) json["revision"] = host.revision;
-    json["emulated"] = host.kind == RunsOn::kEmulated;
+    json["emulated"] =
+        host.kind == RunsOn::kEmulated || (host.kind == RunsOn::kLab && plan.is_realm());
     json["realm"] = plan.is_realm();
     if (plan.is_realm()) {
         json["profile"] = plan.profile()->name;
@@ -40,6 +41,8 @@ std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const 
     json["outcome"] = to_string(report.outcome.kind);
     json["exit_code"] = report.outcome.exit_code();
     if (!report.outcome.detail.empty()) json["detail"] = report.outcome.detail;
+    if (!report.console_tail.empty()) json["console_tail"] = report.console_tail;
+    if (!report.last_exits.empty()) json["last_exits"] = report.last_exits;
     json["milliseconds"] = {{"launch", report.launch_ms}, {"total", report.total_ms}};
     if (report.ready_ms) json["milliseconds"]["ready"] = *report.ready_ms;
     const RunCounters& counters = report.counters;

@@ -1,5 +1,7 @@
 #include "vmm/run/run_image.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "vmm/run/lab_devices.hpp"
 #include "vmm/run/lab_run.hpp"
@@ -33,9 +35,20 @@ kvm::Driver& driver_of(const RunRequest& request) {
     return request.driver != nullptr ? *request.driver : kvm::real_driver();
 }
 
+/// What is to be typed needs a console that takes it.
+Result<> check_watch(const realm::LaunchPlan& plan, const WatchSpec& watch) {
+    const bool types = std::ranges::any_of(
+        watch.expect, [](const Expectation& wanted) { return !wanted.send.empty(); });
+    if (!types || realm::uses_stdio(plan.spec())) return {};
+    return std::unexpected(
+        Error(Stage::kUsage, "--send has no console to type into")
+            .with_advice("mode = \"stdio\" under [serial] or in a [[console]] makes one"));
+}
+
 }  // namespace
 
 Result<HostChoice> choose_host_for(const realm::LaunchPlan& plan, const RunRequest& request) {
+    RVMM_CHECK(check_watch(plan, request.watch));
     HostFacts facts =
         find_host_facts(driver_of(request), looking_for(plan.spec(), request.wishes), request.lab);
     RVMM_TRY(const RunsOn host, choose_host(plan.spec(), request.wishes, facts));

@@ -1,6 +1,7 @@
 // Runs an image: chooses the host, launches the plan there, reports how it ended.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "vmm/lab/lab_config.hpp"
 #include "vmm/machine/outcome.hpp"
 #include "vmm/token/token_exchange.hpp"
+#include "vmm/watch/watch_spec.hpp"
 
 namespace rvmm::vmm {
 
@@ -29,6 +31,8 @@ struct RunRequest {
     std::function<Result<>()> loaded = [] { return Result<>(); };
     /// What the guest is to get an attestation token for; nothing: no token is wanted.
     std::optional<TokenChallenge> challenge = {};
+    WatchSpec watch = {};
+    std::optional<std::filesystem::path> console_log = {};  // a new file for what the guest prints
     std::string profiles;           // text of the user's table of profiles; empty: there is none
     kvm::Driver* driver = nullptr;  // what KVM is reached through; nullptr: the kernel itself
     bool records = false;           // `driver` makes a recording
@@ -48,7 +52,7 @@ struct HostChoice {
 
 /// Where run_image() would run `plan`, and what that was decided by. Opens and makes what
 /// find_host_facts() does, and nothing more. Errors as choose_host(); (Stage::kHostCannot) the host
-/// has not the address bits, or not the devices.
+/// has not the address bits, or not the devices; (Stage::kUsage) what is watched needs a console.
 Result<HostChoice> choose_host_for(const realm::LaunchPlan& plan, const RunRequest& request);
 
 /// Runs `plan` to its end. Errors are of the launch; what a guest does is in the result.

@@ -134,7 +134,7 @@ devices_run() {
     echo "console=ttyS0 ${swiotlb}quiet panic=-1 rvmm.sum=$sum rvmm.rounds=$(count 50 5)" \
         "rvmm.talks=$(count 1000 100) rvmm.tests=disk,readonly_disk,failing,rng,console,rtc,power,net,data_path,rebind,vsock rvmm.end=$end" >devices.cmdline
     devices_config "$cfg" "$2" "$3"
-    as_nobody ./devtool echo "$cfg.vsock_6000" &
+    as_nobody ./devtool echo "$cfg.vsock_6000" >/dev/null &
     echoes=$!
     devices_talk "$name" "$cfg" &
     talks=$!
@@ -200,7 +200,7 @@ devices_talk() {
     else
         cat "$1.talk.out" >"$1.talk"
     fi
-    as_nobody ./devtool echo "$2.vsock_6001"
+    as_nobody ./devtool echo "$2.vsock_6001" >/dev/null
 }
 
 case_devices_realm() { devices_run devices_realm pci realm; }

@@ -1,7 +1,7 @@
 // What the device tests need inside a Linux, guest or lab host, and busybox has not: one static
 // program.
 //
-//   devtool echo SOCKET...            answers what it is sent, for ever
+//   devtool echo SOCKET...            says "listens", and answers what it is sent, for ever
 //   devtool talk ROUNDS SOCKET        makes connections, two at a time, and counts echoed rounds
 //   devtool dns NAME ADDRESS          answers queries for NAME's IPv4 address
 //   devtool tap NAME                  makes a tap of several queues for nobody, which stays
@@ -97,6 +97,8 @@ void echo(const std::string& where) {
     if (listener < 0 || ::bind(listener, address.get(), address.size) != 0 ||
         ::listen(listener, 16) != 0)
         die(where.c_str());
+    std::puts("listens");
+    std::fflush(stdout);
     for (int fd = 0; (fd = ::accept(listener, nullptr, nullptr)) >= 0;)
         std::thread(serve_connection, fd).detach();
 }

@@ -53,7 +53,7 @@ rng() {
 }
 console() {
   ports=$(cat /sys/class/virtio-ports/*/name 2>/dev/null | xargs)
-  [ "$ports" = "term log" ] || { fail console "ports: $ports"; return; }
+  [ "$ports" = "term log rvmm.status" ] || { fail console "ports: $ports"; return; }
   stty -F /dev/hvc0 raw -echo 2>/dev/null
   echo 'said on hvc0' >/dev/hvc0
   port=$(ls /dev/vport*p1) && seq 1 20000 >"$port" && good console || fail console 'cannot write'
@@ -118,7 +118,11 @@ rebind() {
   [ "$(sha256sum </dev/vdb | cut -c1-64)" = "$(word sum)" ] && good rebind || fail rebind 'other contents'
 }
 vsock() {
-  devtool echo vsock:4294967295:5000 &
+  devtool echo vsock:4294967295:5000 >/echo &
+  for i in $(seq 100); do
+    grep -q listens /echo && break
+    sleep 0.1
+  done
   echo 'dev: vsock listens'
   devtool talk "$(word talks)" vsock:2:6000 | grep -q '^ok' && good vsock || fail vsock 'guest to host'
   # The host talks to us as well; it says when it is done.

@@ -111,20 +111,20 @@ TEST_F(IssuedTokens, WithTheirAnchor_AreGenuine) {
     EXPECT_TRUE(verdict.holds(About::kExpected));
 }
 
-TEST_F(IssuedTokens, EachByte_Counts) {
-    for (const Form form : {Form::kCmwCollection, Form::kCcaToken}) {
-        maker.form = form;
-        const Bytes good = maker.make();
-        ASSERT_EQ(what_breaks(good, expected), "");
-        for (std::size_t at = 0; at < good.size(); ++at)
-            for (unsigned bit = 0; bit < 8; ++bit) {
-                if (!tries_all() && bit != at % 8) continue;
-                Bytes bad = good;
-                bad[at] ^= static_cast<std::byte>(1U << bit);
-                EXPECT_NE(what_breaks(bad, expected), "") << at << "." << bit;
-            }
-        if (!tries_all()) break;
-    }
+class EachByte : public IssuedTokens, public ::testing::WithParamInterface<Form> {};
+INSTANTIATE_TEST_SUITE_P(Forms, EachByte, ::testing::Values(Form::kCmwCollection, Form::kCcaToken));
+
+TEST_P(EachByte, OfAnIssuedToken_Counts) {
+    maker.form = GetParam();
+    const Bytes good = maker.make();
+    ASSERT_EQ(what_breaks(good, expected), "");
+    for (std::size_t at = 0; at < good.size(); ++at)
+        for (unsigned bit = 0; bit < 8; ++bit) {
+            if (!tries_all() && bit != at % 8) continue;
+            Bytes bad = good;
+            bad[at] ^= static_cast<std::byte>(1U << bit);
+            EXPECT_NE(what_breaks(bad, expected), "") << at << "." << bit;
+        }
 }
 
 TEST_F(IssuedTokens, EmulatedPlatform_MustBeAllowed) {

@@ -11,7 +11,8 @@ namespace rvmm::vmm {
 namespace {
 
 Result<RunReport> run_with_console(const realm::LaunchPlan& plan, kvm::Driver& driver,
-                                   const PrepareMachine& prepare, int console_fd) {
+                                   const PrepareMachine& prepare, const RunMachine& run,
+                                   int console_fd) {
     RVMM_TRY(const auto system, kvm::System::open(driver));
     asio::io_context loop(1);
     ConsoleOutput console(loop, console_fd);
@@ -25,18 +26,18 @@ Result<RunReport> run_with_console(const realm::LaunchPlan& plan, kvm::Driver& d
     RVMM_TRY(auto built, build_vm(plan, system, *guest));
     RVMM_TRY(const auto machine, Machine::create(plan, std::move(built), *guest, loop, console));
     if (prepare) prepare(*machine, loop);
-    return machine->run();
+    return run ? run(*machine, loop, console) : machine->run();
 }
 
 }  // namespace
 
 MachineRun run_machine_on(const realm::LaunchPlan& plan, kvm::Driver& driver,
-                          const PrepareMachine& prepare) {
+                          const PrepareMachine& prepare, const RunMachine& run_it) {
     int pipe_fds[2];
     EXPECT_EQ(::pipe(pipe_fds), 0);
     const UniqueFd reader(pipe_fds[0]);
     UniqueFd writer(pipe_fds[1]);
-    MachineRun run{run_with_console(plan, driver, prepare, writer.get()), {}};
+    MachineRun run{run_with_console(plan, driver, prepare, run_it, writer.get()), {}};
     writer.reset();
     char buffer[4096];
     for (ssize_t n = 0; (n = ::read(reader.get(), buffer, sizeof buffer)) > 0;)

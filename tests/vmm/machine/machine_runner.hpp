@@ -20,9 +20,12 @@ struct MachineRun {
 /// What a test does to a machine before it runs.
 using PrepareMachine = std::function<void(Machine&, asio::io_context&)>;
 
+/// What runs it, where that is not Machine::run() alone.
+using RunMachine = std::function<Result<RunReport>(Machine&, asio::io_context&, ConsoleOutput&)>;
+
 /// An ordinary VM, or an emulated realm where the plan is a realm's. (Realms of a CCA host:
 /// cca::run_realm().)
 MachineRun run_machine_on(const realm::LaunchPlan& plan, kvm::Driver& driver,
-                          const PrepareMachine& prepare = {});
+                          const PrepareMachine& prepare = {}, const RunMachine& run = {});
 
 }  // namespace rvmm::vmm

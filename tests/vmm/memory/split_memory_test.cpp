@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace rvmm::vmm {
 namespace {
@@ -369,6 +370,20 @@ TEST_F(Split, Conversion_OutsideRamIsRefused) {
     make(16 * kPage, 100);
     EXPECT_FALSE(memory->convert(pages(15, 2), Ripas::kEmpty));
     EXPECT_FALSE(memory->convert(*IpaRange::make(kBase + 1, kPage), Ripas::kEmpty));
+}
+
+TEST_F(Split, MemoryThatTheHostTookAway_IsReportedWithItsAddress) {
+    make(16 * kPage, 100);
+    convert(1, 2, Ripas::kEmpty);
+    const auto take_away = [] {
+        for (int fd = 3; fd < 64; ++fd) static_cast<void>(::ftruncate(fd, 0));
+    };
+    std::array<std::byte, 8> bytes{};
+    EXPECT_EXIT((take_away(),
+                 static_cast<void>(memory->shared().read(Ipa{kBase.value + 2 * kPage}, bytes))),
+                ::testing::ExitedWithCode(70), "guest memory at 0x8080002000 cannot be touched");
+    EXPECT_EXIT((take_away(), static_cast<void>(memory->trusted().read(kBase, bytes))),
+                ::testing::ExitedWithCode(70), "guest memory at 0x80000000 cannot be touched");
 }
 
 }  // namespace

@@ -1,0 +1,88 @@
+#include "vmm/run/run_watch.hpp"
+
+#include <csignal>
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+
+namespace rvmm::vmm {
+
+RunWatch::RunWatch(asio::io_context& loop, const WatchSpec& spec, Machine& machine,
+                   ConsoleOutput& console, std::optional<ConsoleFile> log, bool inside_lab)
+    : spec_(spec),
+      machine_(machine),
+      console_(console),
+      log_(std::move(log)),
+      watch_(loop, spec,
+             {.send =
+                  [this](std::string_view text) {
+                      sending_ += text;
+                      resume_sending();
+                  },
+              .end = [this](RunOutcome outcome) { machine_.end(std::move(outcome)); }}),
+      deadline_(loop),
+      boot_limit_(loop),
+      alarm_(loop) {
+    console_.set_tap([this](ByteSpan bytes) { see(bytes); });
+    if (spec_.deadline) {
+        deadline_.expires_at(*spec_.deadline);
+        end_at(deadline_, std::string(kTimeIsUp), false);
+    }
+    if (spec_.boot_limit) {
+        boot_limit_.expires_after(*spec_.boot_limit);
+        end_at(boot_limit_,
+               fmt::format("the guest was not up within {:g} s (--boot-timeout)",
+                           std::chrono::duration<double>(*spec_.boot_limit).count()),
+               true);
+    }
+    if (!inside_lab) return;
+    alarm_.add(SIGALRM);
+    alarm_.async_wait([this](const asio::error_code& error, int) {
+        if (!error) machine_.end({RunOutcome::Kind::kTimeLimit, 0, std::string(kTimeIsUp)});
+    });
+}
+
+RunWatch::~RunWatch() {
+    console_.set_tap({});
+}
+
+void RunWatch::end_at(asio::steady_timer& timer, std::string why, bool unless_up) {
+    timer.async_wait([this, why = std::move(why), unless_up](const asio::error_code& error) {
+        if (error || (unless_up && (machine_.is_ready() || watch_.has_met_any()))) return;
+        machine_.end({RunOutcome::Kind::kTimeLimit, 0, why});
+    });
+}
+
+void RunWatch::see(ByteSpan bytes) {
+    if (log_) log_console(log_, bytes);
+    watch_.feed(bytes);
+}
+
+Result<std::optional<ConsoleFile>> make_console_log(
+    const std::optional<std::filesystem::path>& path) {
+    if (!path) return std::nullopt;
+    RVMM_TRY(auto file, ConsoleFile::create(*path));
+    return std::optional<ConsoleFile>(std::move(file));
+}
+
+void log_console(std::optional<ConsoleFile>& log, ByteSpan bytes) {
+    const auto done = write_all(Stage::kLaunch, log->fd(), bytes, "the console's log");
+    if (done) return;
+    warn("{}; the log ends here", done.error().message());
+    log->keep();
+    log.reset();
+}
+
+void RunWatch::resume_sending() {
+    if (sending_.empty()) return;
+    const std::size_t taken = machine_.devices().consoles().type(as_bytes(sending_));
+    sending_.erase(0, taken);
+}
+
+void RunWatch::finish(RunReport& report) {
+    if (log_) log_->keep();
+    report.outcome = watch_.judge(std::move(report.outcome));
+    if (report.outcome.exit_code() != 0) report.console_tail = watch_.last_lines();
+}
+
+}  // namespace rvmm::vmm
