@@ -7,12 +7,14 @@
 #include "base/exit_code.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "cli/completion_command.hpp"
 #include "cli/diff_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/dtb_command.hpp"
 #include "cli/explain_command.hpp"
 #include "cli/find_command.hpp"
 #include "cli/lab_command.hpp"
+#include "cli/man_command.hpp"
 #include "cli/measure_command.hpp"
 #include "cli/profiles_command.hpp"
 #include "cli/run_command.hpp"
@@ -32,7 +34,8 @@ int run_commands(int argc, char** argv) {
         "  rvmm run --realm image.cfg   launch an image as a realm\n"
         "  rvmm measure image.cfg       the measurement that it will have\n"
         "  rvmm doctor                  what this machine can run, and what is missing\n"
-        "  rvmm lab shell               a shell on a booted arm64 KVM host");
+        "  rvmm lab shell               a shell on a booted arm64 KVM host\n"
+        "  rvmm man run | man -l -      the manual page of a command");
     CommandResult result;
     add_run_command(app, result);
     add_measure_command(app, result);
@@ -44,6 +47,8 @@ int run_commands(int argc, char** argv) {
     add_token_command(app, result);
     add_doctor_command(app, result);
     add_lab_command(app, result);
+    add_completion_command(app, result);
+    add_man_command(app, result);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

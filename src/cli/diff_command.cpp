@@ -46,8 +46,10 @@ void add_diff_command(CLI::App& app, CommandResult& result) {
     auto options = std::make_shared<DiffOptions>();
     CLI::App* command =
         app.add_subcommand("diff", "The first extension in which two measurements differ, and why");
-    command->add_option("A", options->a, "A config, log, document or CoRIM")->required();
-    command->add_option("B", options->b, "Another")->required();
+    command->add_option("A", options->a, "A config, log, document or CoRIM")
+        ->type_name("FILE")
+        ->required();
+    command->add_option("B", options->b, "Another")->type_name("FILE")->required();
     command->add_flag("--realm", options->parsing.force_realm,
                       "Take configs as realms even without a [realm] table");
     add_profiles_option(*command, options->profiles);

@@ -55,7 +55,8 @@ void add_dtb_command(CLI::App& app, CommandResult& result) {
     CLI::App* command =
         app.add_subcommand("dtb", "The device tree of an image, byte for byte as it is measured");
     add_image_arguments(*command, options->image);
-    auto* output = command->add_option("--output", options->output, "Write it to this new file");
+    auto* output = command->add_option("--output", options->output, "Write it to this new file")
+                       ->type_name("FILE");
     command->add_flag("--dts", options->dts, "As source text")->excludes(output);
     command->footer(kDtbExamples);
     command->callback([options, &result] { result.value = run(*options); });

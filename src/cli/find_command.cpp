@@ -155,21 +155,29 @@ void add_find_command(CLI::App& app, CommandResult& result) {
     CLI::App* command =
         app.add_subcommand("find", "Find the variation of a config that has a given RIM");
     command->add_option("config", options->config, "The image's config (docs/image-cfg.md)")
+        ->type_name("FILE")
         ->required();
-    command->add_option("--rim", options->rim, "The RIM: 64, 96 or 128 hex digits")->required();
+    command->add_option("--rim", options->rim, "The RIM: 64, 96 or 128 hex digits")
+        ->type_name("HEX")
+        ->required();
     const auto repeatable = [command](const char* name, std::vector<std::string>& values,
-                                      const char* help) {
-        return command->add_option(name, values, help)->take_all()->allow_extra_args(false);
+                                      const char* type, const char* help) {
+        return command->add_option(name, values, help)
+            ->type_name(type)
+            ->take_all()
+            ->allow_extra_args(false);
     };
-    repeatable("--try", wishes.cmdlines, "Try this command line too");
-    repeatable("--try-file", options->try_files, "Try the command lines in this file, one a line");
-    repeatable("--vary", wishes.vary, "Try these values of a key: KEY=V1,V2,A-B");
-    repeatable("--only", wishes.only, "Vary these keys alone: KEY,KEY...")->delimiter(',');
+    repeatable("--try", wishes.cmdlines, "CMDLINE", "Try this command line too");
+    repeatable("--try-file", options->try_files, "FILE",
+               "Try the command lines in this file, one a line");
+    repeatable("--vary", wishes.vary, "KEY=VALUES", "Try these values of a key: KEY=V1,V2,A-B");
+    repeatable("--only", wishes.only, "KEYS", "Vary these keys alone: KEY,KEY...")->delimiter(',');
     command
         ->add_option("--changes", options->find.changes,
                      "The most keys changed at once (3; with --only: all)")
         ->check(CLI::Range(0U, 10U));
-    repeatable("--set", options->parsing.overrides, "Change one value first: KEY=VALUE");
+    repeatable("--set", options->parsing.overrides, "KEY=VALUE",
+               "Change one value first: KEY=VALUE");
     add_profiles_option(*command, options->profiles);
     command->add_flag("--json", options->json, "Print one JSON document");
     command->footer(kFindExamples);

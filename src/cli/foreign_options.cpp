@@ -15,6 +15,7 @@ void add_files(CLI::App& command, realm::ForeignImage& image, CLI::Option* layou
         return command
             .add_option_function<std::string>(
                 name, [&path](const std::string& text) { path = text; }, help)
+            ->type_name("FILE")
             ->needs(layout);
     };
     layout->needs(file("--dtb", image.dtb, "With --layout: that VMM's own device tree"));

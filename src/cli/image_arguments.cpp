@@ -7,14 +7,18 @@ namespace rvmm::cli {
 CLI::Option* add_image_arguments(CLI::App& command, ImageArguments& arguments) {
     CLI::Option* config =
         command.add_option("config", arguments.config, "The image's config (docs/image-cfg.md)")
+            ->type_name("FILE")
             ->required();
     command.add_flag("--realm", arguments.parsing.force_realm,
                      "Take it as a realm even without a [realm] table");
     command.add_option("--set", arguments.parsing.overrides, "Change one value: KEY=VALUE")
+        ->type_name("KEY=VALUE")
         ->take_all()
         ->allow_extra_args(false);
-    command.add_option("--profile", arguments.profile,
-                       "RMM and host to measure for (rvmm profiles); before the config's");
+    command
+        .add_option("--profile", arguments.profile,
+                    "RMM and host to measure for (rvmm profiles); before the config's")
+        ->type_name("NAME");
     add_profiles_option(command, arguments.profiles);
     return config;
 }

@@ -55,8 +55,10 @@ Result<> KvmAccess::finish() {
 }
 
 void add_record_option(CLI::App& command, std::string& path) {
-    command.add_option("--record", path,
-                       "Write every call to KVM and its answer to this new file (docs/record.md)");
+    command
+        .add_option("--record", path,
+                    "Write every call to KVM and its answer to this new file (docs/record.md)")
+        ->type_name("FILE");
 }
 
 }  // namespace rvmm::cli

@@ -125,7 +125,7 @@ lab::Console console_for_run() {
 }
 
 void add_machine_options(CLI::App& command, LabOptions& options) {
-    command.add_option("--memory", options.memory, "The lab's memory (3G)");
+    command.add_option("--memory", options.memory, "The lab's memory (3G)")->type_name("SIZE");
     command.add_option("--cpus", options.cpus, "The lab's CPUs, 1 to 8 (2)");
     add_lab_option(command, options.lab);
 }
@@ -144,9 +144,11 @@ void add_run(CLI::App& lab_command, const std::shared_ptr<LabOptions>& options,
              CommandResult& result) {
     CLI::App* run = lab_command.add_subcommand("run", "Run one command in a lab");
     run->add_option("--put", options->puts, "LOCAL[:REMOTE]: copy a file into the lab, to /job")
+        ->type_name("FILE")
         ->take_all()
         ->allow_extra_args(false);
     run->add_option("--get", options->gets, "REMOTE:LOCAL: bring a file back afterwards")
+        ->type_name("FILE")
         ->take_all()
         ->allow_extra_args(false);
     add_machine_options(*run, *options);
@@ -164,6 +166,13 @@ void add_run(CLI::App& lab_command, const std::shared_ptr<LabOptions>& options,
     });
 }
 
+constexpr const char* kLabExamples = R"(Examples:
+  rvmm lab shell                                        a shell on a booted arm64 KVM host
+  rvmm lab run uname -a                                 one command there
+  rvmm lab run --put test.sh --get log:log sh test.sh   with a file that goes in, and one that comes back
+
+docs/lab.md tells what is in a lab, and how to use one of other kernels and machines.)";
+
 }  // namespace
 
 void add_lab_command(CLI::App& app, CommandResult& result) {
@@ -171,6 +180,7 @@ void add_lab_command(CLI::App& app, CommandResult& result) {
     CLI::App* command =
         app.add_subcommand("lab", "Run commands in a lab, an emulated arm64 KVM host");
     command->require_subcommand(1);
+    command->footer(kLabExamples);  // also of the commands below
     add_run(*command, options, result);
 
     CLI::App* shell = command->add_subcommand("shell", "A shell in a lab");

@@ -109,9 +109,11 @@ void add_measure_command(CLI::App& app, CommandResult& result) {
         ->capture_default_str();
     command->add_flag_callback(
         "--json", [options] { options->format = "json"; }, "The same as --format json");
-    command->add_option("--log", options->log, "Write the measurement log to this new file");
-    command->add_option("--output", options->output, "Write to this new file");
-    command->add_option("--steps", options->steps, "Fold the RMI calls that this file lists");
+    command->add_option("--log", options->log, "Write the measurement log to this new file")
+        ->type_name("FILE");
+    command->add_option("--output", options->output, "Write to this new file")->type_name("FILE");
+    command->add_option("--steps", options->steps, "Fold the RMI calls that this file lists")
+        ->type_name("FILE");
     command->add_option("--rule", options->rule, "With --steps: the RMM's rule, before the file's")
         ->check(CLI::IsMember({"rmm-1.0", "rmm-2.0/tf-rmm", "rmm-2.0/spec"}));
     command->add_option("--rem-rule", options->rem_rule, "With --steps: how REMs are extended")

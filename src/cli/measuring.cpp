@@ -23,7 +23,8 @@ Result<ProfileFile> ProfileFile::load(const std::string& path) {
 }
 
 void add_profiles_option(CLI::App& command, std::string& path) {
-    command.add_option("--profiles", path, "A file with profiles of your own (docs/measure.md)");
+    command.add_option("--profiles", path, "A file with profiles of your own (docs/measure.md)")
+        ->type_name("FILE");
 }
 
 Result<realm::Folded> fold_with_log(const realm::LaunchPlan& plan, const std::string& log,

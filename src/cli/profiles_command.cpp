@@ -45,7 +45,8 @@ void add_profiles_command(CLI::App& app, CommandResult& result) {
     auto options = std::make_shared<ProfilesOptions>();
     CLI::App* command =
         app.add_subcommand("profiles", "The RMMs and hosts that realms can be measured for");
-    command->add_option("name", options->name, "Only this profile, by its name or its host's");
+    command->add_option("name", options->name, "Only this profile, by its name or its host's")
+        ->type_name("NAME");
     command->add_flag("--json", options->json, "For scripts: one JSON document");
     add_profiles_option(*command, options->profiles);
     command->footer(kProfilesExamples);

@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "cli/dry_run.hpp"
 #include "cli/hex_options.hpp"
 #include "cli/kvm_access.hpp"
 #include "cli/lab_option.hpp"
@@ -43,6 +44,7 @@ struct RunOptions {
     std::string token;
     std::string challenge;
     WatchOptions watch;
+    bool dry_run = false;
 };
 
 std::optional<realm::HostKind> host_kind(const std::string& name) {
@@ -63,12 +65,12 @@ Result<> tell_difference(const RunOptions& options, const ProfileFile& profiles,
 }
 
 /// What the plan measures to: logged if that is asked for, and as expected.
-Result<measure::Digest> measure_launch(const RunOptions& options, const ProfileFile& profiles,
-                                       const realm::LaunchPlan& plan) {
+Result<realm::Folded> measure_launch(const RunOptions& options, const ProfileFile& profiles,
+                                     const realm::LaunchPlan& plan) {
     if (!plan.is_realm() && (!options.measurement_log.empty() || !options.expect_rim.empty() ||
                              !options.expect_measurement.empty()))
         return fail(Stage::kUsage, "an ordinary VM has no measurement to log or to expect");
-    if (!plan.is_realm()) return measure::Digest();
+    if (!plan.is_realm()) return realm::Folded();
     RVMM_TRY(measure::Digest expected, realm::expected_rim(*plan.spec().realm, options.expect_rim));
     std::optional<realm::MeasuredInput> reference;
     if (!options.expect_measurement.empty()) {
@@ -81,7 +83,7 @@ Result<measure::Digest> measure_launch(const RunOptions& options, const ProfileF
     const auto checked = realm::check_rim(folded.rim, expected);
     if (!checked && reference) RVMM_CHECK(tell_difference(options, profiles, *reference));
     RVMM_CHECK(checked);
-    return folded.rim;
+    return folded;
 }
 
 /// Something hangs on the measurement before a host is looked for.
@@ -133,12 +135,12 @@ Result<int> run(const RunOptions& options) {
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
     RVMM_TRY(auto plan, realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
     RVMM_TRY(request.lab, vmm::lab::LabSearch::from_environment(options.lab));
-    std::optional<measure::Digest> rim;
+    std::optional<realm::Folded> folded;
     request.rim = [&]() -> Result<measure::Digest> {
-        if (!rim) {
-            RVMM_TRY(rim, measure_launch(options, profiles, plan));
+        if (!folded) {
+            RVMM_TRY(folded, measure_launch(options, profiles, plan));
         }
-        return *rim;
+        return folded->rim;
     };
     if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
     request.wants_report = options.json || options.stats || report.has_value();
@@ -153,6 +155,11 @@ Result<int> run(const RunOptions& options) {
     request.inside_lab = options.inside_lab;
     request.driver = &kvm->driver();
     request.records = kvm->records();
+    if (options.dry_run) {
+        RVMM_TRY(const auto choice, vmm::choose_host_for(plan, request));
+        RVMM_CHECK(request.rim());
+        return print_dry_run({plan, *folded, choice, request.wishes, request.lab}, options.json);
+    }
     const auto run = vmm::run_image(plan, request);
     const auto recorded = kvm->finish();
     if (!run && !recorded) warn("{}", recorded.error().message());
@@ -179,6 +186,7 @@ constexpr const char* kRunExamples = R"(Examples:
   rvmm run image.cfg --set machine.memory=1G  with one value changed
   rvmm run image.cfg --json 2>console.log     the report on standard output
   rvmm run image.cfg --expect-rim $RIM        refused before the guest starts if it differs
+  rvmm run image.cfg --dry-run                what would run, where, and its RIM; nothing is started
   rvmm run image.cfg --token token.cbor --challenge $NONCE
                                               and what the realm's attestation token says of it
   rvmm run image.cfg --timeout 5m --expect 'login: ' --send 'root\n' --expect '# ' --end-when-met
@@ -193,6 +201,7 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     CLI::App* command =
         app.add_subcommand("run", "Launch an image as a realm, or as an ordinary VM");
     command->add_option("config", options->config, "The image's config (docs/image-cfg.md)")
+        ->type_name("FILE")
         ->required();
     command->add_flag("--realm", options->parsing.force_realm,
                       "Launch as a realm even without a [realm] table");
@@ -201,15 +210,19 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     command->add_option("--host", options->host, "Use this kind of host or none")
         ->check(CLI::IsMember({"cca", "emulated", "lab"}));
     command->add_option("--set", options->parsing.overrides, "Change one value: KEY=VALUE")
+        ->type_name("KEY=VALUE")
         ->take_all()
         ->allow_extra_args(false);
     command->add_flag("--json", options->json,
                       "Print a report on standard output; the console goes to standard error");
     command->add_flag("--stats", options->stats,
                       "Say at the end what was counted: exits, memory, each device");
-    command->add_option("--report", options->report, "Write the report to this new file");
-    command->add_option("--measurement-log", options->measurement_log,
-                        "Write what is measured, step by step, to this new file");
+    command->add_option("--report", options->report, "Write the report to this new file")
+        ->type_name("FILE");
+    command
+        ->add_option("--measurement-log", options->measurement_log,
+                     "Write what is measured, step by step, to this new file")
+        ->type_name("FILE");
     CLI::Option* expect_rim =
         command->add_option("--expect-rim", options->expect_rim,
                             "HEX: refuse to launch what measures to anything else (exit code 76)");
@@ -221,11 +234,15 @@ void add_run_command(CLI::App& app, CommandResult& result) {
         "--token", options->token,
         "Write the realm's attestation token, which the guest gives, to this new file");
     command->add_option("--challenge", options->challenge, "What the token is asked for with, hex")
+        ->type_name("HEX")
         ->needs(token);
     add_watch_options(*command, options->watch);
     add_profiles_option(*command, options->profiles);
     add_lab_option(*command, options->lab);
     add_record_option(*command, options->record);
+    expect_rim->type_name("HEX");
+    token->type_name("FILE");
+    add_dry_run_option(*command, options->dry_run);
     command->add_flag("--inside-lab", options->inside_lab)->group("");
     command->footer(kRunExamples);
     command->callback([options, &result] { result.value = run(*options); });

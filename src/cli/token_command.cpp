@@ -45,9 +45,13 @@ Result<std::array<std::optional<measure::Digest>, 4>> rem_options(
 }
 
 void add_token_arguments(CLI::App& command, TokenArguments& arguments) {
-    command.add_option("file", arguments.file, "The token, as the realm got it (CBOR)")->required();
-    command.add_option("--trust-anchor", arguments.trust_anchor,
-                       "The platform's public key (CPAK), PEM or DER");
+    command.add_option("file", arguments.file, "The token, as the realm got it (CBOR)")
+        ->type_name("FILE")
+        ->required();
+    command
+        .add_option("--trust-anchor", arguments.trust_anchor,
+                    "The platform's public key (CPAK), PEM or DER")
+        ->type_name("FILE");
     command.add_flag("--json", arguments.json, "For scripts: one JSON document");
 }
 

@@ -68,11 +68,13 @@ void add_token_issue(CLI::App& token_command, CommandResult& result) {
     CLI::App* command = token_command.add_subcommand(
         "issue", "A token as an emulated realm of this image would get it");
     add_image_arguments(*command, options->image);
-    command->add_option("--challenge", options->challenge, "What the realm is asked with, hex");
+    command->add_option("--challenge", options->challenge, "What the realm is asked with, hex")
+        ->type_name("HEX");
     command->add_option("--rem", options->rems, "A REM that it has: HEX, or N=HEX")
+        ->type_name("HEX")
         ->take_all()
         ->allow_extra_args(false);
-    command->add_option("--output", options->output, "Write to this new file");
+    command->add_option("--output", options->output, "Write to this new file")->type_name("FILE");
     command->footer(kIssueExamples);
     command->callback([options, &result] { result.value = issue(*options); });
 }

@@ -51,14 +51,16 @@ void add_token_platform(CLI::App& token_command, CommandResult& result) {
     auto options = std::make_shared<PlatformOptions>();
     CLI::App* command = token_command.add_subcommand(
         "platform", "What a verifier of emulated realms' tokens is to know of their platform");
-    command->add_option("config", options->config, "The image's config (docs/image-cfg.md)");
+    command->add_option("config", options->config, "The image's config (docs/image-cfg.md)")
+        ->type_name("FILE");
     command->add_option("--set", options->parsing.overrides, "Change one value: KEY=VALUE")
+        ->type_name("KEY=VALUE")
         ->take_all()
         ->allow_extra_args(false);
     command->add_option("--format", options->format, "What to print")
         ->check(CLI::IsMember({"corim", "pem"}))
         ->capture_default_str();
-    command->add_option("--output", options->output, "Write to this new file");
+    command->add_option("--output", options->output, "Write to this new file")->type_name("FILE");
     command->footer(kPlatformExamples);
     command->callback([options, &result] { result.value = run(*options); });
 }

@@ -115,23 +115,31 @@ void add_verify_options(CLI::App& command, VerifyOptions& options) {
                      "Leave the platform's signature unchecked where no key is given");
     command.add_flag("--allow-emulated", options.allow_emulated,
                      "Accept an emulated platform, which protects nothing");
-    command.add_option("--config", options.image.config, "The image that it should be of");
+    command.add_option("--config", options.image.config, "The image that it should be of")
+        ->type_name("FILE");
     command
         .add_option("--set", options.image.parsing.overrides,
                     "Change one value of --config: KEY=VALUE")
+        ->type_name("KEY=VALUE")
         ->take_all()
         ->allow_extra_args(false);
-    command.add_option("--profile", options.image.profile,
-                       "RMM and host to measure --config for (rvmm profiles)");
+    command
+        .add_option("--profile", options.image.profile,
+                    "RMM and host to measure --config for (rvmm profiles)")
+        ->type_name("NAME");
     add_profiles_option(command, options.image.profiles);
-    command.add_option("--rim", options.rim, "The RIM, before that of --config");
+    command.add_option("--rim", options.rim, "The RIM, before that of --config")->type_name("HEX");
     command.add_option("--rem", options.rems, "A REM: HEX, or N=HEX")
+        ->type_name("HEX")
         ->take_all()
         ->allow_extra_args(false);
-    command.add_option("--rpv", options.rpv, "The personalization value, hex");
-    command.add_option("--challenge", options.challenge, "What the realm was asked with, hex");
-    command.add_option("--realm-profile", options.realm_profile,
-                       "The realm token's profile, in place of any known one");
+    command.add_option("--rpv", options.rpv, "The personalization value, hex")->type_name("HEX");
+    command.add_option("--challenge", options.challenge, "What the realm was asked with, hex")
+        ->type_name("HEX");
+    command
+        .add_option("--realm-profile", options.realm_profile,
+                    "The realm token's profile, in place of any known one")
+        ->type_name("NAME");
     options.image.parsing.force_realm = true;
 }
 

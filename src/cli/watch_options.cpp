@@ -50,20 +50,22 @@ Result<> add_send(vmm::WatchSpec& spec, const std::string& text) {
 void add_watch_options(CLI::App& command, WatchOptions& options) {
     constexpr const char* kGroup = "Looking after a run (docs/ci.md)";
     options.command = &command;
-    const auto add = [&](const char* name, auto& value, const char* help) {
-        return command.add_option(name, value, help)->group(kGroup);
+    const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
+        return command.add_option(name, value, help)->type_name(type)->group(kGroup);
     };
-    add("--timeout", options.timeout,
+    add("--timeout", options.timeout, "TIME",
         "End the run after this time, all told: 30, 1.5, 500ms, 5m, 1h (exit code 124)");
-    add("--boot-timeout", options.boot_timeout,
+    add("--boot-timeout", options.boot_timeout, "TIME",
         "End it if the guest is not up by then: says READY, or the first --expect");
-    add("--expect", options.expect, "REGEX that the console must say; several in their order")
+    add("--expect", options.expect, "REGEX",
+        "REGEX that the console must say; several in their order")
         ->take_all()
         ->allow_extra_args(false);
-    add("--send", options.send, "Type this once the --expect before it has matched; \\n, \\xHH")
+    add("--send", options.send, "KEYS",
+        "Type this once the --expect before it has matched; \\n, \\xHH")
         ->take_all()
         ->allow_extra_args(false);
-    add("--fail-on", options.fail_on, "REGEX that the console must not say (exit code 81)")
+    add("--fail-on", options.fail_on, "REGEX", "REGEX that the console must not say (exit code 81)")
         ->take_all()
         ->allow_extra_args(false);
     command
@@ -75,7 +77,8 @@ void add_watch_options(CLI::App& command, WatchOptions& options) {
             "--keep-after-panic", options.keep_after_panic,
             "Leave a kernel that has panicked as it is, as on a terminal, and do not end the run")
         ->group(kGroup);
-    add("--console-log", options.console_log, "Write what the guest prints to this new file too");
+    add("--console-log", options.console_log, "FILE",
+        "Write what the guest prints to this new file too");
 }
 
 Result<vmm::WatchSpec> watch_spec(const WatchOptions& options, bool inside_lab) {

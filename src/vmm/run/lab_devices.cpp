@@ -10,6 +10,20 @@ std::unexpected<Error> not_in_a_lab(std::string_view what, std::string advice) {
                                .with_advice(std::move(advice)));
 }
 
+Result<> check_for_lab(const realm::DeviceSpec& device) {
+    if (std::holds_alternative<realm::VsockSpec>(device.what))
+        return not_in_a_lab("a Unix socket of this machine",
+                            "run it where there is an arm64 KVM, or without [[vsock]]");
+    const auto* net = std::get_if<realm::NetSpec>(&device.what);
+    if (net == nullptr) return {};
+    if (net->backend == realm::NetSpec::Backend::kTap)
+        return not_in_a_lab("a tap interface of this machine", "use backend = \"passt\"");
+    if (net->socket)
+        return not_in_a_lab("a passt of this machine", "leave socket out: the lab has its own");
+    return {};
+}
+
+/// Of devices that a lab can have.
 class Mover {
   public:
     explicit Mover(LabDevices& lab) : lab_(lab) {}
@@ -26,18 +40,11 @@ class Mover {
         disk.path = inside;
         return {};
     }
-    Result<> operator()(const realm::NetSpec& net) const {
-        if (net.backend == realm::NetSpec::Backend::kTap)
-            return not_in_a_lab("a tap interface of this machine", "use backend = \"passt\"");
-        if (net.socket)
-            return not_in_a_lab("a passt of this machine", "leave socket out: the lab has its own");
+    Result<> operator()(const realm::NetSpec&) const {
         lab_.network = true;
         return {};
     }
-    Result<> operator()(const realm::VsockSpec&) const {
-        return not_in_a_lab("a Unix socket of this machine",
-                            "run it where there is an arm64 KVM, or without [[vsock]]");
-    }
+    Result<> operator()(const realm::VsockSpec&) const { return {}; }
     Result<> operator()(const realm::RngSpec&) const { return {}; }
     Result<> operator()(realm::ConsoleSpec& console) const {
         for (realm::ConsolePort& port : console.ports) {
@@ -57,7 +64,15 @@ class Mover {
 
 }  // namespace
 
+Result<> check_devices_for_lab(const realm::RealmSpec& spec) {
+    for (const realm::DeviceSpec& device : spec.devices)
+        if (auto checked = check_for_lab(device); !checked)
+            return std::unexpected(std::move(checked).error().with_context(device.name));
+    return {};
+}
+
 Result<LabDevices> devices_in_lab(realm::RealmSpec spec) {
+    RVMM_CHECK(check_devices_for_lab(spec));
     LabDevices lab{.spec = std::move(spec)};
     Mover mover(lab);
     for (realm::DeviceSpec& device : lab.spec.devices)

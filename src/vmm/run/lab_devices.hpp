@@ -23,8 +23,11 @@ struct LabDevices {
     std::vector<PortFile> files = {};
 };
 
-/// Errors: what a device needs is missing here, as it would be without a lab; (Stage::kHostCannot)
-/// a device that no lab can have.
+/// Errors (Stage::kHostCannot): a device that no lab can have. Looks at `spec` alone.
+Result<> check_devices_for_lab(const realm::RealmSpec& spec);
+
+/// Errors: those of check_devices_for_lab(); what a device needs is missing here, as it would be
+/// without a lab.
 Result<LabDevices> devices_in_lab(realm::RealmSpec spec);
 
 }  // namespace rvmm::vmm

@@ -41,18 +41,6 @@ Result<> warn_about_parameters(const realm::RealmParameters& parameters, const k
     return {};
 }
 
-Result<> check_size(const realm::LaunchPlan& plan, const kvm::System& system) {
-    const unsigned wanted = plan.is_realm() ? plan.spec().realm->ipa_bits : 40;
-    if (wanted > system.max_ipa_bits())
-        return std::unexpected(
-            Error(Stage::kHostCannot,
-                  fmt::format("this host's KVM has {} IPA bits, {} are asked for",
-                              system.max_ipa_bits(), wanted))
-                .with_advice("lower realm.ipa_bits, which changes the measurement, or use another "
-                             "host"));
-    return {};
-}
-
 int console_descriptor(const realm::LaunchPlan& plan, const RunRequest& request) {
     if (!realm::uses_stdio(plan.spec())) return -1;
     return request.console_to_stderr ? STDERR_FILENO : STDOUT_FILENO;
@@ -111,7 +99,6 @@ struct Built {
 
 Result<Built> build_loaded(const realm::LaunchPlan& plan, const kvm::System& system,
                            std::unique_ptr<LoadedGuest> guest) {
-    RVMM_CHECK(check_size(plan, system));
     RVMM_TRY(auto vm, build_vm(plan, system, *guest));
     return Built{std::move(guest), std::move(vm)};
 }

@@ -45,6 +45,16 @@ struct RunResult {
     std::string report;               // one JSON document, one line; empty if none was asked for
 };
 
+struct HostChoice {
+    RunsOn host;
+    HostFacts facts;
+};
+
+/// Where run_image() would run `plan`, and what that was decided by. Opens and makes what
+/// find_host_facts() does, and nothing more. Errors as choose_host(); (Stage::kHostCannot) the host
+/// has not the address bits, or not the devices; (Stage::kUsage) what is watched needs a console.
+Result<HostChoice> choose_host_for(const realm::LaunchPlan& plan, const RunRequest& request);
+
 /// Runs `plan` to its end. Errors are of the launch; what a guest does is in the result.
 Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& request);
 
