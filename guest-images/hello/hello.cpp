@@ -25,10 +25,18 @@ constexpr std::uint64_t kReadyRefused = 52;
 constexpr std::uint64_t kBadArgument = 53;
 constexpr std::uint64_t kNoToken = 54;
 constexpr std::uint64_t kTokenRefused = 55;
+constexpr std::uint64_t kNoPvpanic = 56;
+constexpr std::uint64_t kPvpanicIgnored = 57;
 
 constexpr std::uint64_t kCpuTimeoutMs = 60'000;
 constexpr std::uint64_t kMarker = 0x5ec2'e75e'c2e7'5ec2;
 constexpr std::uint64_t kUnmappedDevice = 0x500'0000;
+// docs/devices.md, "pvpanic".
+constexpr std::uint64_t kPvpanicEvents = 0;
+constexpr std::uint64_t kPvpanicStatus = 4;
+constexpr std::uint8_t kPvpanicPanicked = 1;
+constexpr std::uint32_t kPvpanicMagic = 0x6d6d'7672;
+constexpr std::uint64_t kEndTimeoutMs = 10'000;
 constexpr std::size_t kWords = kPage / sizeof(std::uint64_t);
 
 [[gnu::section(".noinit.page")]] alignas(kPage) std::uint64_t page[kWords];
@@ -182,7 +190,43 @@ void chatter() {
     for (;;) host_print(alias, sizeof text - 1);
 }
 
+/// Where it is reached; fails if it is not there.
+std::uint64_t pvpanic() {
+    const Range& registers = machine().pvpanic;
+    if (registers.size <= kPvpanicStatus) fail(kNoPvpanic, "the device tree has no pvpanic");
+    const std::uint64_t base = registers.base | realm().shared_bit;
+    if ((mmio_read8(base + kPvpanicEvents) & kPvpanicPanicked) == 0) {
+        fail(kNoPvpanic, "pvpanic knows of no panic");
+    }
+    const std::uint32_t magic = mmio_read32(base + kPvpanicStatus);
+    if (magic != kPvpanicMagic) fail(kNoPvpanic, "pvpanic has no status: ", Hex{magic});
+    return base;
+}
+
+/// The host ends the run a moment after it was told to.
+[[noreturn]] void wait_for_end() {
+    const std::uint64_t begin = now_ms();
+    while (now_ms() - begin < kEndTimeoutMs) {
+    }
+    fail(kPvpanicIgnored, "pvpanic ends nothing");
+}
+
+void end_by_pvpanic() {
+    std::uint64_t status = 0;
+    if (has_argument("pvpanic")) {
+        print_line("hello: panic by pvpanic, as asked");
+        mmio_write8(pvpanic() + kPvpanicEvents, kPvpanicPanicked);
+        wait_for_end();
+    }
+    if (number_argument("pvstatus=", status)) {
+        print_line("hello: status ", Decimal{status}, " by pvpanic, as asked");
+        mmio_write32(pvpanic() + kPvpanicStatus, static_cast<std::uint32_t>(status));
+        wait_for_end();
+    }
+}
+
 std::uint64_t end_as_asked() {
+    end_by_pvpanic();
     if (has_argument("spin")) {
         for (;;) asm volatile("");
     }

@@ -9,13 +9,14 @@ extern "C" char image_end[];
 namespace guest {
 namespace {
 
-enum class Section : std::uint8_t { kOther, kChosen, kMemory, kCpus, kPsci };
+enum class Section : std::uint8_t { kOther, kChosen, kMemory, kCpus, kPsci, kPvpanic };
 
 Section section_of(Text name) {
     if (equals(name, "chosen")) return Section::kChosen;
     if (equals(name, "memory") || starts_with(name, "memory@")) return Section::kMemory;
     if (equals(name, "cpus")) return Section::kCpus;
     if (equals(name, "psci")) return Section::kPsci;
+    if (starts_with(name, "pvpanic@")) return Section::kPvpanic;
     return Section::kOther;
 }
 
@@ -42,6 +43,9 @@ class MachineBuilder {
         if (depth_ != 2) return true;
         if (section_ == Section::kCpus) return read_cell_count(fdt, cpu_cells_);
         if (section_ == Section::kMemory && equals(fdt.name(), "reg")) return add_memory(fdt);
+        if (section_ == Section::kPvpanic && equals(fdt.name(), "reg")) {
+            return read_range(fdt, 0, machine_.pvpanic);
+        }
         if (section_ == Section::kChosen && equals(fdt.name(), "bootargs")) {
             machine_.bootargs = fdt.value();
         }
@@ -71,16 +75,19 @@ class MachineBuilder {
         return true;
     }
 
+    /// A range of a "reg" from word `at`.
+    bool read_range(const FdtReader& fdt, std::size_t at, Range& range) const {
+        return fdt.read_cells(at, root_cells_.address, range.base) &&
+               fdt.read_cells(at + root_cells_.address, root_cells_.size, range.size) &&
+               range.end() >= range.base;
+    }
+
     bool add_memory(const FdtReader& fdt) {
         const std::uint64_t step = root_cells_.address + root_cells_.size;
         for (std::size_t at = 0; at * 4 < fdt.value_size(); at += step) {
             Range range{};
             if (machine_.ram_count == Machine::kMaxRanges) return false;
-            if (!fdt.read_cells(at, root_cells_.address, range.base)) return false;
-            if (!fdt.read_cells(at + root_cells_.address, root_cells_.size, range.size)) {
-                return false;
-            }
-            if (range.end() < range.base) return false;
+            if (!read_range(fdt, at, range)) return false;
             machine_.ram[machine_.ram_count++] = range;
         }
         return true;

@@ -23,6 +23,7 @@ struct Machine {
     std::uint64_t cpus[kMaxCpus];  // affinity fields, in the tree's order
     std::size_t cpu_count;
     Range fdt;
+    Range pvpanic;  // without a size: there is none
     bool psci_is_hvc;
     Text bootargs;  // in the tree
 };

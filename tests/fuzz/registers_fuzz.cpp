@@ -1,9 +1,10 @@
 // Any access to the registers of the simple devices, at any offset and of any size: what is read
-// was given by the device, and its interrupt line only ever changes.
+// was given by the device, and its interrupt line only ever changes; pvpanic ends a guest once.
 #include <array>
 
 #include "devices/pl031.hpp"
 #include "devices/pl061.hpp"
+#include "devices/pvpanic.hpp"
 #include "devices/serial16550.hpp"
 #include "fuzz/input.hpp"
 
@@ -30,6 +31,20 @@ struct Line {
     bool level = false;
 };
 
+/// Of a guest by pvpanic.
+struct End {
+    Pvpanic::Listener listener() {
+        return [this](const Pvpanic::Message& message) {
+            require(message.status <= Pvpanic::kMaxStatus);
+            bool& before = message.kind == Pvpanic::Message::Kind::kCrashLoaded ? warned : ended;
+            require(!before);
+            before = true;
+        };
+    }
+    bool warned = false;
+    bool ended = false;
+};
+
 class Guest {
   public:
     explicit Guest(Input input) : input_(input) {}
@@ -51,11 +66,15 @@ class Guest {
     });
     Pl061 gpio_{lines_[1].setter()};
     Serial16550 serial_{sink_, lines_[2].setter()};
+    End end_;
+    Pvpanic pvpanic_{end_.listener()};
 };
 
 void Guest::access(Device& device) {
     const std::uint64_t kind = input_.number(1);
-    const std::uint64_t offset = kind < 250 ? input_.number(2) % 0x1008 : input_.number(8);
+    const std::uint64_t offset = kind < 100   ? input_.number(1) % 0x10
+                                 : kind < 250 ? input_.number(2) % 0x1008
+                                              : input_.number(8);
     const std::size_t size = 1 + (kind >> 1) % 8;
     std::array<std::byte, 8> data{};
     if (kind % 2 == 0) {
@@ -68,7 +87,7 @@ void Guest::access(Device& device) {
 
 void Guest::step() {
     const std::uint64_t kind = input_.number(1);
-    switch (kind % 8) {
+    switch (kind % 9) {
         case 0:
         case 1:
             return access(*rtc_);
@@ -85,6 +104,8 @@ void Guest::step() {
             serial_.output_drained();
             return;
         }
+        case 7:
+            return access(pvpanic_);
         default:
             gpio_.set_input(static_cast<unsigned>(kind / 8 % 9), kind >= 128);
             seconds_ =

@@ -138,6 +138,22 @@ case_endings() {
     ok endings
 }
 
+# A guest that says how it ends by a device. pvstatus=64 is no status: hello says that nothing came of it.
+case_pvpanic() {
+    for config in hello hello-vm; do
+        run="pvpanic_$config"
+        launch "$run" 81 $config.cfg --set machine.pvpanic=true --set boot.cmdline=pvpanic --report "$run.json" || return
+        has "$run" 'hello: panic by pvpanic, as asked' || return
+        says "$run" 'the guest says by pvpanic that it panicked' || return
+        grep -qF '"outcome":"panic"' "$run.json" || { bad "$run" 'the report says no panic'; return; }
+        launch "${run}_status" 9 $config.cfg --set machine.pvpanic=true --set boot.cmdline=pvstatus=9 || return
+        launch "${run}_none" 57 $config.cfg --set machine.pvpanic=true --set boot.cmdline=pvstatus=64 || return
+        launch "${run}_without" 56 $config.cfg --set boot.cmdline=pvpanic || return
+        has "${run}_without" 'hello: FAIL the device tree has no pvpanic' || return
+    done
+    ok pvpanic
+}
+
 # killed_run NAME SIGNAL CODE ARGS...: hello that never ends, and rvmm gets the signal.
 killed_run() {
     name=$1 signal=$2 want=$3
@@ -308,7 +324,7 @@ case_doctor() {
 # shellcheck source=tests/lab/attest/attest.sh
 [ ! -e attest.sh ] || . ./attest.sh
 
-all="hello hello_token measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings signals exits time_limits exits_linux pipe
+all="hello hello_token measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings pvpanic signals exits time_limits exits_linux pipe
 convert_all convert_pages rsi_probe launches not_allowed doctor linux devices_realm devices_vm
 hostile_realm hostile_vm attest"
 for case in ${RVMM_LAB_CASES:-$all}; do

@@ -57,13 +57,15 @@ GicBoard place_gic(std::uint32_t vcpus) {
 std::vector<DeviceBoard> place_devices(const MachineSpec& machine) {
     using Kind = DeviceBoard::Kind;
     std::vector<DeviceBoard> devices;
-    const auto add = [&](Kind kind, std::string_view name, IpaRange registers, std::uint32_t spi) {
+    const auto add = [&](Kind kind, std::string_view name, IpaRange registers,
+                         std::optional<std::uint32_t> spi) {
         devices.push_back({kind, std::string(name), registers, spi});
     };
     add(Kind::kUart16550, kSerialName, fixed(kUartBase, kUartSize), kUartSpi);
     if (machine.rtc) add(Kind::kPl031, kRtcName, fixed(kRtcBase, kPrimecellSize), kRtcSpi);
     if (machine.power_key)
         add(Kind::kPl061PowerKey, kGpioName, fixed(kGpioBase, kPrimecellSize), kGpioSpi);
+    if (machine.pvpanic) add(Kind::kPvpanic, kPvpanicName, fixed(kPvpanicBase, kPvpanicSize), {});
     return devices;
 }
 

@@ -2,8 +2,8 @@
 // made from it, and vmm/ makes a device for each entry of it; nothing else decides an address.
 //
 // Memory map: kvmtool's arm64 map where it can be, so that guests built for that run here:
-// 16550, PL031 and PL061 from 0x1000000, virtio-mmio from 0x3000000, GICv3 below 0x40000000, PCI
-// from there, RAM from 0x80000000.
+// 16550, PL031, PL061 and pvpanic from 0x1000000, virtio-mmio from 0x3000000, GICv3 below
+// 0x40000000, PCI from there, RAM from 0x80000000.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +25,8 @@ inline constexpr Ipa kRtcBase{0x0101'0000};
 inline constexpr Ipa kGpioBase{0x0102'0000};
 inline constexpr std::uint64_t kPrimecellSize = 0x1000;
 inline constexpr std::uint32_t kPowerKeyLine = 3;  // of the PL061, active high
+inline constexpr Ipa kPvpanicBase{0x0103'0000};
+inline constexpr std::uint64_t kPvpanicSize = 8;
 inline constexpr Ipa kVirtioMmioBase{0x0300'0000};
 inline constexpr std::uint64_t kVirtioMmioSize = 0x200;  // a device
 inline constexpr std::uint32_t kVirtioMmioSpi = 16;      // the first device's
@@ -47,11 +49,12 @@ struct GicBoard {
 
 /// A device with registers. Order in Board::devices is order in the FDT.
 struct DeviceBoard {
-    enum class Kind : std::uint8_t { kUart16550, kPl031, kPl061PowerKey };
+    enum class Kind : std::uint8_t { kUart16550, kPl031, kPl061PowerKey, kPvpanic };
     Kind kind;
-    std::string name;  // "serial0", "rtc0", "gpio0"
+    std::string name;  // "serial0", "rtc0", "gpio0", "pvpanic0"
     IpaRange registers;
-    std::uint32_t spi;  // shared peripheral interrupt number, from 0 (INTID 32 + spi)
+    /// Shared peripheral interrupt number, from 0 (INTID 32 + spi); nothing: it has no interrupt.
+    std::optional<std::uint32_t> spi;
 };
 
 /// Where a virtio device is that speaks virtio-mmio.

@@ -30,7 +30,7 @@ void write_uart(FdtWriter& fdt, const DeviceBoard& device) {
     fdt.cells("reg-shift", {0});
     fdt.cells("reg-io-width", {1});
     fdt.cells("clock-frequency", {kUartClockHz});
-    fdt.cells("interrupts", {kSpi, device.spi, kLevelHigh});
+    fdt.cells("interrupts", {kSpi, *device.spi, kLevelHigh});
     fdt.end();
 }
 
@@ -52,7 +52,7 @@ void begin_primecell(FdtWriter& fdt, std::string_view part, const DeviceBoard& d
     write_reg(fdt, device.registers);
     fdt.cells("clocks", {kClockPhandle});
     fdt.strings("clock-names", {"apb_pclk"});
-    fdt.cells("interrupts", {kSpi, device.spi, kLevelHigh});
+    fdt.cells("interrupts", {kSpi, *device.spi, kLevelHigh});
 }
 
 void write_power_key(FdtWriter& fdt, const DeviceBoard& device) {
@@ -73,6 +73,19 @@ void write_power_key(FdtWriter& fdt, const DeviceBoard& device) {
     fdt.end();
 }
 
+/// QEMU's binding, which Linux's driver looks for; ours comes first, for it has a register more.
+void write_pvpanic(FdtWriter& fdt, const DeviceBoard& device) {
+    fdt.begin_at("pvpanic", device.registers.base().value);
+    fdt.strings("compatible", {"rvmm,pvpanic", "qemu,pvpanic-mmio"});
+    write_reg(fdt, device.registers);
+    fdt.end();
+}
+
+bool is_primecell(const DeviceBoard& device) {
+    return device.kind == DeviceBoard::Kind::kPl031 ||
+           device.kind == DeviceBoard::Kind::kPl061PowerKey;
+}
+
 void write_device(FdtWriter& fdt, const DeviceBoard& device) {
     switch (device.kind) {
         case DeviceBoard::Kind::kUart16550:
@@ -84,6 +97,9 @@ void write_device(FdtWriter& fdt, const DeviceBoard& device) {
             return;
         case DeviceBoard::Kind::kPl061PowerKey:
             write_power_key(fdt, device);
+            return;
+        case DeviceBoard::Kind::kPvpanic:
+            write_pvpanic(fdt, device);
             return;
     }
 }
@@ -119,10 +135,7 @@ void write_pci(FdtWriter& fdt, const PciBoard& pci) {
 }  // namespace
 
 void write_devices(FdtWriter& fdt, const Board& board) {
-    if (std::ranges::any_of(board.devices, [](const DeviceBoard& device) {
-            return device.kind != DeviceBoard::Kind::kUart16550;
-        }))
-        write_apb_clock(fdt);
+    if (std::ranges::any_of(board.devices, is_primecell)) write_apb_clock(fdt);
     for (const DeviceBoard& device : board.devices) write_device(fdt, device);
     for (const VirtioBoard& device : board.virtio)
         if (const auto* place = std::get_if<MmioPlace>(&device.place))

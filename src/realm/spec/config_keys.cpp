@@ -211,6 +211,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
      SizeRule{kMemoryStep, kMaxMemory, kMemoryStep, kMachine<&MachineSpec::memory>}},
     {"machine", "rtc", BooleanRule{machine_flag<&MachineSpec::rtc>}},
     {"machine", "power_key", BooleanRule{machine_flag<&MachineSpec::power_key>}},
+    {"machine", "pvpanic", BooleanRule{machine_flag<&MachineSpec::pvpanic>}},
 
     {"boot", "kernel", PathRule{file<&ConfigDraft::boot, &BootSpec::kernel>}, true},
     {"boot", "initrd", PathRule{file<&ConfigDraft::boot, &BootSpec::initrd>}},

@@ -21,6 +21,7 @@ enum class Transport : std::uint8_t { kPci, kMmio };
 inline constexpr std::string_view kSerialName = "serial0";
 inline constexpr std::string_view kRtcName = "rtc0";
 inline constexpr std::string_view kGpioName = "gpio0";
+inline constexpr std::string_view kPvpanicName = "pvpanic0";
 inline constexpr std::size_t kMaxDeviceName = 32;  // bytes, each of [a-z0-9_-]
 
 /// Paths here are absolute or relative to the current directory.

@@ -9,7 +9,8 @@ namespace {
 
 using Mode = ConsolePort::Mode;
 
-constexpr std::array<std::string_view, 3> kTakenNames = {kSerialName, kRtcName, kGpioName};
+constexpr std::array<std::string_view, 4> kTakenNames = {kSerialName, kRtcName, kGpioName,
+                                                         kPvpanicName};
 
 /// Locally administered, and the same everywhere: 02, "rvm", and which [[net]] it is.
 MacAddress default_mac(std::size_t element) {

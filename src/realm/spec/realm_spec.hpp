@@ -28,6 +28,7 @@ struct MachineSpec {
     std::uint64_t memory = 512ULL << 20;  // bytes; a multiple of 2 MiB, 2 MiB to kMaxMemory
     bool rtc = false;                     // a clock, PL031
     bool power_key = false;               // a key on a GPIO, PL061
+    bool pvpanic = false;                 // registers to say that the guest has ended, and how
 
     friend bool operator==(const MachineSpec&, const MachineSpec&) = default;
 };

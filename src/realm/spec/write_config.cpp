@@ -104,9 +104,10 @@ std::string write_device(const DeviceSpec& device) {
 std::string write_config(const RealmSpec& spec, const std::string& kernel,
                          const std::optional<std::string>& initrd) {
     std::string text = fmt::format(
-        "[machine]\nvcpus = {}\nmemory = {}\nrtc = {}\npower_key = {}\n[boot]\nkernel = {}\n",
+        "[machine]\nvcpus = {}\nmemory = {}\nrtc = {}\npower_key = {}\npvpanic = {}\n"
+        "[boot]\nkernel = {}\n",
         spec.machine.vcpus, spec.machine.memory, spec.machine.rtc, spec.machine.power_key,
-        toml_string(kernel));
+        spec.machine.pvpanic, toml_string(kernel));
     if (initrd) text += fmt::format("initrd = {}\n", toml_string(*initrd));
     text += fmt::format("cmdline = {}\n", toml_string(spec.boot.cmdline));
     text += fmt::format("[serial]\nmode = \"{}\"\n",

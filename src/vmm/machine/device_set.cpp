@@ -2,6 +2,9 @@
 
 #include <chrono>
 
+#include <asio/post.hpp>
+
+#include "base/log.hpp"
 #include "devices/pl031.hpp"
 #include "devices/virtio/mmio_transport.hpp"
 #include "devices/virtio/pci_transport.hpp"
@@ -10,6 +13,9 @@ namespace rvmm::vmm {
 namespace {
 
 using Kind = realm::DeviceBoard::Kind;
+using devices::Pvpanic;
+
+static_assert(realm::kPvpanicSize == Pvpanic::kSize);
 
 constexpr auto kClosePatience = std::chrono::seconds(5);
 
@@ -18,7 +24,11 @@ constexpr auto kClosePatience = std::chrono::seconds(5);
 DeviceSet::DeviceSet(Surroundings surroundings)
     : to_(std::move(surroundings)),
       wiring_(to_.vm, {.shared_bit = to_.guest.shared_bit(), .alias = to_.guest.alias()}),
-      consoles_(to_.loop, to_.console, to_.tokens, to_.status),
+      consoles_(
+          to_.loop, to_.console, to_.tokens,
+          {.ready = to_.ready,
+           .exit =
+               [this](int status) { to_.ended({RunOutcome::Kind::kGuestStatus, status, {}}); }}),
       maker_(to_.loop, consoles_) {}
 
 Result<std::unique_ptr<DeviceSet>> DeviceSet::create(const realm::LaunchPlan& plan,
@@ -51,16 +61,39 @@ Result<> DeviceSet::create_device(const realm::LaunchPlan& plan, const realm::De
     switch (device.kind) {
         case Kind::kUart16550:
             return bus_.add(device.registers,
-                            consoles_.make_serial(plan.spec().serial, line(device.spi)));
+                            consoles_.make_serial(plan.spec().serial, line(*device.spi)));
         case Kind::kPl031:
-            return bus_.add(device.registers, devices::Pl031::create(to_.loop, line(device.spi)));
+            return bus_.add(device.registers, devices::Pl031::create(to_.loop, line(*device.spi)));
         case Kind::kPl061PowerKey: {
-            auto gpio = std::make_shared<devices::Pl061>(line(device.spi));
+            auto gpio = std::make_shared<devices::Pl061>(line(*device.spi));
             power_key_ = std::make_unique<devices::PowerKey>(to_.loop, gpio);
             return bus_.add(device.registers, std::move(gpio));
         }
+        case Kind::kPvpanic:
+            return bus_.add(device.registers,
+                            std::make_shared<Pvpanic>(
+                                [this](const Pvpanic::Message& message) { guest_said(message); }));
     }
     return fail(Stage::kInternal, "the board has a device of an unknown kind: {}", device.name);
+}
+
+/// On a vCPU's thread.
+void DeviceSet::guest_said(const Pvpanic::Message& message) {
+    using Said = Pvpanic::Message::Kind;
+    switch (message.kind) {
+        case Said::kPanicked:
+            return to_.ended(
+                {RunOutcome::Kind::kPanic, 0, "the guest says by pvpanic that it panicked"});
+        case Said::kCrashLoaded:
+            asio::post(to_.loop, [] {
+                warn("the guest says by pvpanic that it panicked; it goes on with a crash kernel");
+            });
+            return;
+        case Said::kShutdown:
+            return to_.ended({RunOutcome::Kind::kShutdown, 0, {}});
+        case Said::kStatus:
+            return to_.ended({RunOutcome::Kind::kGuestStatus, message.status, {}});
+    }
 }
 
 Result<> DeviceSet::create_virtio(const realm::DeviceSpec& spec, const realm::VirtioBoard& board) {

@@ -11,6 +11,7 @@
 #include "devices/device.hpp"
 #include "devices/pci/host.hpp"
 #include "devices/power_key.hpp"
+#include "devices/pvpanic.hpp"
 #include "devices/virtio/frontend.hpp"
 #include "realm/plan/launch_plan.hpp"
 #include "vmm/console/console.hpp"
@@ -32,9 +33,10 @@ class DeviceSet {
         GuestKind& guest;
         asio::io_context& loop;
         ConsoleOutput& console;
-        std::function<void(Error)> failed;  // any thread: the machine cannot go on
-        TokenExchange* tokens = nullptr;    // as in HostCalls
-        StatusPort::Actions status = {};    // what the guest says of itself; on the loop
+        std::function<void(Error)> failed;      // any thread: the machine cannot go on
+        std::function<void(RunOutcome)> ended;  // any thread: the guest says that it has ended
+        std::function<void()> ready;            // the loop: the guest says that it is ready
+        TokenExchange* tokens = nullptr;        // as in HostCalls
     };
     /// Errors: what a device needs of the host is not to be had, one clause with the remedy.
     static Result<std::unique_ptr<DeviceSet>> create(const realm::LaunchPlan& plan,
@@ -67,6 +69,7 @@ class DeviceSet {
     Result<> join(const std::shared_ptr<devices::virtio::Device>& device,
                   const realm::VirtioBoard& board);
     devices::InterruptLine line(std::uint32_t spi);
+    void guest_said(const devices::Pvpanic::Message& message);
 
     Surroundings to_;
     KvmWiring wiring_;

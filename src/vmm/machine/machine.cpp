@@ -37,22 +37,19 @@ Result<std::unique_ptr<Machine>> Machine::create(const realm::LaunchPlan& plan, 
                                                  ConsoleOutput& console, TokenExchange* tokens) {
     std::unique_ptr<Machine> machine(new Machine(std::move(built), guest, loop, console));
     Machine& self = *machine;
-    RVMM_TRY(self.devices_,
-             DeviceSet::create(
-                 plan, {.vm = *self.vm_,
-                        .guest = guest,
-                        .loop = loop,
-                        .console = console,
-                        .failed =
-                            [&self](Error error) {
-                                self.end_from_vcpu(std::unexpected(std::move(error)));
-                            },
-                        .tokens = tokens,
-                        .status = {.ready = [&self] { self.note_ready(); },
-                                   .exit =
-                                       [&self](int status) {
-                                           self.end({RunOutcome::Kind::kGuestStatus, status, {}});
-                                       }}}));
+    RVMM_TRY(
+        self.devices_,
+        DeviceSet::create(
+            plan,
+            {.vm = *self.vm_,
+             .guest = guest,
+             .loop = loop,
+             .console = console,
+             .failed =
+                 [&self](Error error) { self.end_from_vcpu(std::unexpected(std::move(error))); },
+             .ended = [&self](RunOutcome outcome) { self.end_from_vcpu(std::move(outcome)); },
+             .ready = [&self] { self.note_ready(); },
+             .tokens = tokens}));
     return machine;
 }
 

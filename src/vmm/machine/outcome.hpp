@@ -15,10 +15,10 @@ namespace rvmm::vmm {
 
 struct RunOutcome {
     enum class Kind : std::uint8_t {
-        kShutdown,     // PSCI SYSTEM_OFF
+        kShutdown,     // PSCI SYSTEM_OFF, or by pvpanic
         kReset,        // PSCI SYSTEM_RESET: a realm's reset is a new realm
-        kGuestStatus,  // host call EXIT
-        kPanic,        // the guest or its vCPU cannot go on
+        kGuestStatus,  // host call EXIT, or by pvpanic
+        kPanic,        // the guest (it says so by pvpanic) or its vCPU cannot go on
         kKilled,       // rvmm was told to end
         kTimeLimit,    // a limit that rvmm was given
         kMet,          // all that was expected of the console came, and that was to be the end

@@ -101,6 +101,28 @@ TEST(Board, RtcAndPowerKey_AreDevicesOfTheirOwn) {
     EXPECT_FALSE(board->pci);
 }
 
+TEST(Board, Pvpanic_HasRegistersOfItsOwnAndNoInterrupt) {
+    RealmSpec spec = test::realm_spec(512 * kMiB);
+    spec.machine.pvpanic = true;
+    const auto alone = make_board(spec);
+    ASSERT_TRUE(alone);
+    ASSERT_EQ(alone->devices.size(), 2U);
+    EXPECT_EQ(alone->devices[1].kind, DeviceBoard::Kind::kPvpanic);
+    EXPECT_EQ(alone->devices[1].name, "pvpanic0");
+    EXPECT_EQ(alone->devices[1].registers, *IpaRange::make(Ipa{0x0103'0000}, 8));
+    EXPECT_EQ(alone->devices[1].spi, std::nullopt);
+
+    spec.machine.rtc = spec.machine.power_key = true;
+    spec.devices = {rng_on(Transport::kMmio)};
+    const auto all = make_board(spec);
+    ASSERT_TRUE(all);
+    ASSERT_EQ(all->devices.size(), 4U);
+    std::vector<IpaRange> others = {std::get<MmioPlace>(all->virtio[0].place).registers};
+    for (std::size_t i = 0; i < 3; ++i) others.push_back(all->devices[i].registers);
+    EXPECT_EQ(all->devices[3].registers, alone->devices[1].registers);
+    for (const IpaRange& other : others) EXPECT_FALSE(other.overlaps(all->devices[3].registers));
+}
+
 TEST(Board, VirtioDevices_TakeTheNextPlaceOfTheirTransport) {
     RealmSpec spec = test::realm_spec(512 * kMiB);
     for (const auto transport :

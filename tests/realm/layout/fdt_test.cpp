@@ -56,6 +56,20 @@ TEST(Fdt, Devices_AreTheGoldenTree) {
     EXPECT_EQ(to_dts(fdt_of(spec_with_devices(), {})).value_or(""), golden("realm-devices.dts"));
 }
 
+TEST(Fdt, Pvpanic_IsOneNodeMore) {
+    RealmSpec spec = test::realm_spec(512ULL << 20);
+    const std::string without = to_dts(fdt_of(spec, {})).value_or("");
+    spec.machine.pvpanic = true;
+    std::string with = to_dts(fdt_of(spec, {})).value_or("");
+    const std::string node =
+        "\n\tpvpanic@1030000 {\n"
+        "\t\tcompatible = \"rvmm,pvpanic\", \"qemu,pvpanic-mmio\";\n"
+        "\t\treg = <0x00 0x1030000 0x00 0x08>;\n\t};\n";
+    const std::size_t at = with.find(node);
+    ASSERT_NE(at, std::string::npos) << with;
+    EXPECT_EQ(with.erase(at, node.size()), without);
+}
+
 // What PCI has is found at run time, and of what is behind virtio-mmio nothing is known.
 TEST(Fdt, Devices_AreTransportsAlone) {
     RealmSpec spec = spec_with_devices();
@@ -77,7 +91,7 @@ TEST(Fdt, Realm2Cpu_HasTheSameBytesEverywhere) {
 TEST(Fdt, LargestMachine_FitsItsRegion) {
     RealmSpec spec = test::realm_spec(512ULL << 20, kMaxVcpus);
     spec.boot.cmdline = std::string(2047, 'x');
-    spec.machine.rtc = spec.machine.power_key = true;
+    spec.machine.rtc = spec.machine.power_key = spec.machine.pvpanic = true;
     for (const auto transport : {Transport::kPci, Transport::kMmio})
         spec.devices.insert(spec.devices.end(), transport == Transport::kPci ? 31 : 32,
                             {.name = "", .transport = transport, .what = RngSpec{}});

@@ -172,10 +172,12 @@ TEST(DeviceOverrides, InterfaceAndDescriptor_ReplaceEachOther) {
 }
 
 TEST(DeviceOverrides, Machine_TakesBooleans) {
-    const auto spec = with_devices("", {"machine.rtc=true", "machine.power_key=true"});
+    const auto spec =
+        with_devices("", {"machine.rtc=true", "machine.power_key=true", "machine.pvpanic=true"});
     ASSERT_TRUE(spec);
     EXPECT_TRUE(spec->machine.rtc);
     EXPECT_TRUE(spec->machine.power_key);
+    EXPECT_TRUE(spec->machine.pvpanic);
 }
 
 }  // namespace

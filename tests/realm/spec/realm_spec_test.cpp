@@ -59,6 +59,7 @@ TEST(RealmSpec, MinimalConfig_IsAnOrdinaryVmWithDefaults) {
     EXPECT_EQ(spec->machine.memory, 512u << 20);
     EXPECT_FALSE(spec->machine.rtc);
     EXPECT_FALSE(spec->machine.power_key);
+    EXPECT_FALSE(spec->machine.pvpanic);
     EXPECT_TRUE(spec->devices.empty());
     EXPECT_EQ(spec->boot.kernel, data("Image"));
     EXPECT_EQ(spec->boot.initrd, std::nullopt);
@@ -71,7 +72,7 @@ TEST(RealmSpec, MinimalConfig_IsAnOrdinaryVmWithDefaults) {
 TEST(RealmSpec, FullConfig_SetsEveryField) {
     const auto spec = load_config(data("full.cfg"), {});
     ASSERT_TRUE(spec) << error_of(spec);
-    EXPECT_EQ(spec->machine, (MachineSpec{4, 2ULL << 30, true, true}));
+    EXPECT_EQ(spec->machine, (MachineSpec{4, 2ULL << 30, true, true, true}));
     EXPECT_EQ(spec->boot, (BootSpec{data("Image.gz"), "/srv/initrd.img", "console=ttyS0 quiet"}));
     ASSERT_TRUE(spec->realm);
     EXPECT_EQ(spec->realm->ipa_bits, 36u);

@@ -7,7 +7,7 @@ namespace {
 
 TEST(WriteConfig, ReadBack_IsTheSame) {
     RealmSpec spec;
-    spec.machine = {17, 768ULL << 20, true, true};
+    spec.machine = {17, 768ULL << 20, true, true, true};
     spec.boot.cmdline = "console=ttyS0 a=\"b c\" back\\slash tab\t \x01 umlaut=\xc3\xa4";
     spec.serial.mode = SerialSpec::Mode::kNone;
     spec.realm = RealmParameters{};

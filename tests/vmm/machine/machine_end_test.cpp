@@ -119,7 +119,7 @@ TEST_P(MachineEndTest, PowerKey_RaisesTheGpiosInterrupt) {
             bool high = false;
             guest.look_at([&](FakeKvm::Vcpu& vcpu) {
                 const std::lock_guard lock(vcpu.vm->host.mutex);
-                high = vcpu.vm->spis[gpio->spi];
+                high = vcpu.vm->spis[gpio->spi.value()];
             });
             return high;
         };
