@@ -7,6 +7,7 @@
 #include "base/exit_code.hpp"
 #include "base/log.hpp"
 #include "base/version.hpp"
+#include "cli/ctl_command.hpp"
 #include "cli/diff_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/dtb_command.hpp"
@@ -15,6 +16,7 @@
 #include "cli/lab_command.hpp"
 #include "cli/measure_command.hpp"
 #include "cli/profiles_command.hpp"
+#include "cli/ps_command.hpp"
 #include "cli/run_command.hpp"
 #include "cli/token_command.hpp"
 
@@ -42,6 +44,8 @@ int run_commands(int argc, char** argv) {
     add_dtb_command(app, result);
     add_profiles_command(app, result);
     add_token_command(app, result);
+    add_ps_command(app, result);
+    add_ctl_command(app, result);
     add_doctor_command(app, result);
     add_lab_command(app, result);
     try {

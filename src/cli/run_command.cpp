@@ -41,6 +41,7 @@ struct RunOptions {
     std::string record;
     std::string token;
     std::string challenge;
+    vmm::ControlWishes control;
 };
 
 std::optional<realm::HostKind> host_kind(const std::string& name) {
@@ -116,6 +117,7 @@ Result<int> keep_token(NewFile& file, const vmm::RunResult& outcome) {
 
 Result<int> run(const RunOptions& options) {
     vmm::RunRequest request;
+    RVMM_CHECK(options.control.check());
     RVMM_TRY(auto token, want_token(options, request));
     std::optional<NewFile> report;
     if (!options.report.empty()) {
@@ -134,10 +136,12 @@ Result<int> run(const RunOptions& options) {
         }
         return *rim;
     };
+    request.known_rim = [&] { return rim; };
+    request.control = options.control;
     if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
     request.wants_report = options.json || options.stats || report.has_value();
     request.loaded = [&]() -> Result<> {
-        if (request.wants_report) RVMM_CHECK(request.rim());
+        if (request.wants_report || request.control.any()) RVMM_CHECK(request.rim());
         plan.release_images();
         return {};
     };
@@ -214,6 +218,10 @@ void add_run_command(CLI::App& app, CommandResult& result) {
         "Write the realm's attestation token, which the guest gives, to this new file");
     command->add_option("--challenge", options->challenge, "What the token is asked for with, hex")
         ->needs(token);
+    command->add_option("--name", options->control.name,
+                        "What rvmm ps and rvmm ctl call this run (the config's name and a number)");
+    command->add_option("--control", options->control.socket,
+                        "Put the control socket (docs/control.md) at this new path");
     add_profiles_option(*command, options->profiles);
     add_lab_option(*command, options->lab);
     add_record_option(*command, options->record);

@@ -14,6 +14,7 @@
 #include "vmm/machine/machine.hpp"
 #include "vmm/run/console_keys.hpp"
 #include "vmm/run/report.hpp"
+#include "vmm/run/run_control.hpp"
 #include "vmm/terminal/terminal.hpp"
 
 namespace rvmm::vmm {
@@ -130,6 +131,11 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(const auto system, kvm::System::open(driver));
     allow_descriptors();
     asio::io_context loop(1);
+    std::unique_ptr<RunControl> control;
+    // The outer rvmm is the one that people control.
+    if (!request.inside_lab || request.control.any()) {
+        RVMM_TRY(control, RunControl::create(plan, request.control, host.kind, loop));
+    }
     ConsoleOutput console(loop, console_descriptor(plan, request));
     RunResult result;
     result.host = host.kind;
@@ -140,13 +146,20 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(const auto machine,
              Machine::create(plan, std::move(built.vm), *built.guest, loop, console, wanted));
     RVMM_CHECK(request.loaded());
-    RVMM_TRY(const RunReport report, run_machine(plan, *machine, loop));
+    const RanOn ran_on{host.kind, built.revision};
+    if (control) {
+        const auto known = request.known_rim();
+        RVMM_CHECK(control->serve(plan, *machine, ran_on, known ? to_hex(*known) : std::string()));
+    }
+    const auto ran = run_machine(plan, *machine, loop);
+    if (control) control->finish(ran);
+    RVMM_TRY(const RunReport report, ran);
     if (!report.outcome.detail.empty()) warn("the guest cannot go on: {}", report.outcome.detail);
     result.exit_code = report.outcome.exit_code();
     if (tokens) result.token = tokens->token();
     if (!request.wants_report) return result;
     RVMM_TRY(const auto rim, request.rim());
-    result.report = make_report(plan, {result.host, built.revision}, to_hex(rim), report);
+    result.report = make_report(plan, ran_on, to_hex(rim), report);
     return result;
 }
 
