@@ -65,6 +65,7 @@ Result<std::vector<RunEntry>> entries(const RuntimeFolder::Surroundings& surroun
 Result<std::vector<ListedRun>> list_runs(const RuntimeFolder::Surroundings& surroundings) {
     RVMM_TRY(const auto found, entries(surroundings));
     std::vector<ListedRun> runs;
+    runs.reserve(found.size());
     for (const RunEntry& entry : found) runs.push_back({entry, status_of(entry)});
     return runs;
 }

@@ -77,6 +77,19 @@ std::set<std::string> names_in(const RuntimeFolder& folder) {
     return names;
 }
 
+/// All that live, by name; what others have left is removed. The folder is locked.
+std::vector<RunEntry> sweep(const RuntimeFolder& folder) {
+    std::vector<RunEntry> runs;
+    for (const std::string& name : names_in(folder)) {
+        auto entry = living(folder, name);
+        if (entry)
+            runs.push_back(*std::move(entry));
+        else
+            remove_files(folder, name);
+    }
+    return runs;
+}
+
 }  // namespace
 
 Result<UniqueFd> listen_at(const std::string& path) {
@@ -101,12 +114,12 @@ Result<UniqueFd> listen_at(const std::string& path) {
 
 Result<ClaimedName> ClaimedName::claim(RuntimeFolder folder, RunEntry entry) {
     RVMM_TRY(const auto lock, folder.lock());
-    if (const auto other = living(folder, entry.name))
-        return std::unexpected(Error(Stage::kUsage, fmt::format("a run named {} is there, process "
-                                                                "{}",
-                                                                entry.name, other->process.pid))
-                                   .with_advice("give this one another --name"));
-    remove_files(folder, entry.name);
+    for (const RunEntry& other : sweep(folder))
+        if (other.name == entry.name)
+            return std::unexpected(
+                Error(Stage::kUsage, fmt::format("a run named {} is there, process {}", entry.name,
+                                                 other.process.pid))
+                    .with_advice("give this one another --name"));
     UniqueFd socket;
     if (entry.socket.empty()) {
         entry.socket = entry_socket(folder, entry.name).native();
@@ -132,15 +145,7 @@ Result<> ClaimedName::update(RunEntry entry) {
 
 Result<std::vector<RunEntry>> running(const RuntimeFolder& folder) {
     RVMM_TRY(const auto lock, folder.lock());
-    std::vector<RunEntry> runs;
-    for (const std::string& name : names_in(folder)) {
-        auto entry = living(folder, name);
-        if (entry)
-            runs.push_back(*std::move(entry));
-        else
-            remove_files(folder, name);
-    }
-    return runs;
+    return sweep(folder);
 }
 
 }  // namespace rvmm::vmm

@@ -98,6 +98,7 @@ RunCounters Machine::counters() const {
 
 std::vector<int> Machine::thread_ids() const {
     std::vector<int> ids;
+    ids.reserve(threads_.size());
     for (const auto& thread : threads_) ids.push_back(thread->thread_id());
     return ids;
 }

@@ -31,7 +31,8 @@ TEST(JsonStream_, Objects_ShareLinesAndSpanThem) {
         " {\"a\":1}{\"b\":[{},\"}\"]}\r\n\n{\n\"c\"\n:\t\"\\\"{\"\n}   {\"d\":\"\\u00e9\xc3\xa9\"}";
     const Items expected = {R"({"a":1})", R"({"b":[{},"}"]})", R"({"c":"\"{"})",
                             "{\"d\":\"\xc3\xa9\xc3\xa9\"}"};
-    for (const std::size_t step : {1, 2, 3, 7, 1000}) EXPECT_EQ(items_of(text, step), expected);
+    for (const std::size_t step : {1U, 2U, 3U, 7U, 1000U})
+        EXPECT_EQ(items_of(text, step), expected);
 }
 
 TEST(JsonStream_, SingleQuotes_AreQuotesToo) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A QMP client as the specification has it, for there is none among Debian's packages: connects to the
-socket given, holds the guest and lets it go, and ends it. Prints what it was told."""
+"""A QMP client as the specification has it, and nothing more: connects to the socket given, holds the
+guest and lets it go, and ends it. Prints what it was told."""
 
 import json
 import socket

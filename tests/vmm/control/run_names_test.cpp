@@ -184,6 +184,13 @@ TEST_F(RunNamesTest, NameOfADeadRun_IsFree) {
     EXPECT_EQ(files(), 0u);
 }
 
+TEST_F(RunNamesTest, Claim_RemovesWhatDeadRunsHaveLeft) {
+    leave(entry("dead", dead_process()));
+    const auto claimed = ClaimedName::claim(folder(), entry("web"));
+    ASSERT_TRUE(claimed) << claimed.error().message();
+    EXPECT_EQ(files(), 2u);
+}
+
 TEST_F(RunNamesTest, List_RemovesWhatDeadRunsHaveLeft) {
     const auto alive = ClaimedName::claim(folder(), entry("alive"));
     ASSERT_TRUE(alive);
