@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "cli/completion_command.hpp"
+#include "cli/ctl_command.hpp"
 #include "cli/diff_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/dtb_command.hpp"
@@ -17,6 +18,7 @@
 #include "cli/man_command.hpp"
 #include "cli/measure_command.hpp"
 #include "cli/profiles_command.hpp"
+#include "cli/ps_command.hpp"
 #include "cli/run_command.hpp"
 #include "cli/token_command.hpp"
 
@@ -45,6 +47,8 @@ int run_commands(int argc, char** argv) {
     add_dtb_command(app, result);
     add_profiles_command(app, result);
     add_token_command(app, result);
+    add_ps_command(app, result);
+    add_ctl_command(app, result);
     add_doctor_command(app, result);
     add_lab_command(app, result);
     add_completion_command(app, result);

@@ -45,6 +45,7 @@ struct RunOptions {
     std::string challenge;
     WatchOptions watch;
     bool dry_run = false;
+    vmm::ControlWishes control;
 };
 
 std::optional<realm::HostKind> host_kind(const std::string& name) {
@@ -124,6 +125,7 @@ Result<int> run(const RunOptions& options) {
     vmm::RunRequest request;
     RVMM_TRY(request.watch, watch_spec(options.watch, options.inside_lab));
     if (!options.watch.console_log.empty()) request.console_log = options.watch.console_log;
+    RVMM_CHECK(options.control.check());
     RVMM_TRY(auto token, want_token(options, request));
     std::optional<NewFile> report;
     if (!options.report.empty()) {
@@ -142,10 +144,15 @@ Result<int> run(const RunOptions& options) {
         }
         return folded->rim;
     };
+    request.known_rim = [&]() -> std::optional<measure::Digest> {
+        if (!folded) return {};
+        return folded->rim;
+    };
+    request.control = options.control;
     if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
     request.wants_report = options.json || options.stats || report.has_value();
     request.loaded = [&]() -> Result<> {
-        if (request.wants_report) RVMM_CHECK(request.rim());
+        if (request.wants_report || request.control.any()) RVMM_CHECK(request.rim());
         plan.release_images();
         return {};
     };
@@ -237,6 +244,14 @@ void add_run_command(CLI::App& app, CommandResult& result) {
         ->type_name("HEX")
         ->needs(token);
     add_watch_options(*command, options->watch);
+    command
+        ->add_option("--name", options->control.name,
+                     "What rvmm ps and rvmm ctl call this run (the config's name and a number)")
+        ->type_name("NAME");
+    command
+        ->add_option("--control", options->control.socket,
+                     "Put the control socket (docs/control.md) at this new path")
+        ->type_name("FILE");
     add_profiles_option(*command, options->profiles);
     add_lab_option(*command, options->lab);
     add_record_option(*command, options->record);

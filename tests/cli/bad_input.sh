@@ -222,6 +222,24 @@ check lab_qemu_no_program 69 'good.cfg, which is not a program' lab run --lab la
 cfg lab.toml '[kernel]' 'image = "good.cfg"'
 check lab_kernel_no_image 69 "kernel good.cfg is not an arm64 Image" lab run --lab lab.toml true
 
+# Names of runs, and whom to ask.
+export XDG_RUNTIME_DIR=$scratch/runtime
+mkdir -m 700 "$XDG_RUNTIME_DIR"
+check run_bad_name 64 'name takes 1 to 64 of letters' run good.cfg --name ../web
+check run_hidden_name 64 'not beginning with a dot: .web' run good.cfg --name .web
+check ctl_unknown 64 'no run is named web' ctl web status
+check ctl_raw_nothing 64 'raw needs a request' ctl web raw
+check ctl_argument 64 'stop takes no argument' ctl web stop now
+if [ "$("$RVMM" ps --json)" = '[]' ] && [ ! -e "$XDG_RUNTIME_DIR/rvmm" ]; then echo "ok ps_nothing"
+else echo "FAIL ps_nothing"; failed=1; fi
+mkdir -m 700 "$XDG_RUNTIME_DIR/rvmm"
+echo '{"pid":1,"start_time":1,"socket":"/none"}' >"$XDG_RUNTIME_DIR/rvmm/dead.json"
+check ctl_stale 64 'no run is named dead' ctl dead stop
+if [ -n "$(ls -A "$XDG_RUNTIME_DIR/rvmm")" ]; then echo "FAIL ctl_stale: it is left"; failed=1; fi
+chmod 755 "$XDG_RUNTIME_DIR/rvmm"
+check ps_open_folder 69 'is open to others' ps
+unset XDG_RUNTIME_DIR
+
 # Usage errors are CLI11's to word; their code is ours.
 for arguments in '' 'run' 'frobnicate' 'run good.cfg --host mars'; do
     # shellcheck disable=SC2086

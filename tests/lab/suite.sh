@@ -209,13 +209,15 @@ case_probe() {
 # What a machine that has been left alone looks like: our processes, and files in the usual places.
 leftovers() {
     ps -o args | grep -c '[r]vmm run'
-    ls /tmp /run /dev/shm 2>/dev/null
+    ls /tmp /run /run/rvmm /dev/shm 2>/dev/null
     ls /job | grep -vE '^(launches|results)'
     grep -c memfd:rvmm /proc/[0-9]*/maps 2>/dev/null | grep -v ':0$'
     wc -l </proc/net/unix
 }
 case_launches() {
     n=$(count 100 10)
+    mkdir -p -m 700 /run/rvmm  # as the first run does
+    rvmm ps >/dev/null || { bad launches 'rvmm ps fails'; return; }
     leftovers >/tmp/.before
     mv /tmp/.before /root/before
     i=0

@@ -13,6 +13,15 @@ Ripas RipasMap::at(Ipa ipa) const {
     return find(ram_, ipa) != ram_.end() ? Ripas::kRam : Ripas::kEmpty;
 }
 
+std::vector<IpaRange> RipasMap::ram(std::size_t limit) const {
+    std::vector<IpaRange> runs;
+    for (const auto& [base, top] : ram_) {
+        if (runs.size() == limit) break;
+        runs.push_back(*IpaRange::between(base, top));
+    }
+    return runs;
+}
+
 Ipa RipasMap::run_end(Ipa base, Ipa end) const {
     if (const auto run = find(ram_, base); run != ram_.end()) return std::min(run->second, end);
     const auto next = ram_.upper_bound(base);

@@ -17,6 +17,8 @@ class RipasMap {
     explicit RipasMap(const std::vector<IpaRange>& slots);
 
     Ripas at(Ipa ipa) const;
+    /// The runs of pages that are RAM, ascending, the first `limit` of them.
+    std::vector<IpaRange> ram(std::size_t limit) const;
     /// The end of the run of pages from `base` that have its RIPAS; at most `end`, which is above.
     Ipa run_end(Ipa base, Ipa end) const;
     /// The end of the RAM slots that hold `ipa`, through slots that touch; `ipa` if it is in none.

@@ -185,6 +185,10 @@ Ripas SoftwareRmm::ripas_at(Ipa ipa) const {
     return state_->pages.ripas().at(ipa);
 }
 
+std::vector<IpaRange> SoftwareRmm::ram(std::size_t limit) const {
+    return state_->pages.ripas().ram(limit);
+}
+
 ByteSpan SoftwareRmm::measurement(std::size_t index) const {
     return state_->measurements.at(index);
 }

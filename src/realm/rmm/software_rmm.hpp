@@ -109,6 +109,8 @@ class SoftwareRmm {
 
     /// The RIPAS of the page at `ipa` (EMPTY for anything that is no RAM).
     Ripas ripas_at(Ipa ipa) const;
+    /// The runs of pages with RIPAS RAM, ascending, the first `limit` of them.
+    std::vector<IpaRange> ram(std::size_t limit) const;
     /// RIM (index 0) or REM 1 to 4, hash-length bytes.
     ByteSpan measurement(std::size_t index) const;
 

@@ -123,6 +123,19 @@ Result<CallReply> EmulatedRealm::serve(const realm::HostCallRequest& call,
     return reply;
 }
 
+RealmFacts EmulatedRealm::facts(std::size_t max_runs) const {
+    const std::lock_guard lock(mutex_);
+    RealmFacts facts;
+    for (std::size_t i = 1; i <= 4; ++i) {
+        const ByteSpan rem = rmm_.measurement(i);
+        facts.rems.emplace_back(rem.begin(), rem.end());
+    }
+    facts.ram = rmm_.ram(max_runs + 1);
+    facts.more_ram = facts.ram->size() > max_runs;
+    if (facts.more_ram) facts.ram->pop_back();
+    return facts;
+}
+
 void EmulatedRealm::add_counters(RunCounters& counters) const {
     const SplitMemory::Counters memory = memory_->counters();
     counters.conversions += memory.conversions;

@@ -34,6 +34,7 @@ class EmulatedRealm final : public LoadedGuest {
     std::span<const kvm::SmcccRange> forwarded() const override;
     Result<CallReply> call(std::size_t vcpu, rmi::SmcRegisters& registers, bool is_smc) override;
     void add_counters(RunCounters& counters) const override;
+    RealmFacts facts(std::size_t max_runs) const override;
 
   private:
     EmulatedRealm(unsigned ipa_bits, std::unique_ptr<SplitMemory> memory, realm::SoftwareRmm rmm,
@@ -51,7 +52,7 @@ class EmulatedRealm final : public LoadedGuest {
 
     unsigned ipa_bits_;
     std::unique_ptr<SplitMemory> memory_;
-    std::mutex mutex_;  // the software RMM answers one call at a time
+    mutable std::mutex mutex_;  // the software RMM answers one call at a time
     realm::SoftwareRmm rmm_;
     HostCalls host_calls_;
 };

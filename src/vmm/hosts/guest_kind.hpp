@@ -8,6 +8,7 @@
 
 #include "base/address.hpp"
 #include "rmi/smc.hpp"
+#include "vmm/hosts/realm_facts.hpp"
 #include "vmm/kvm/vm.hpp"
 #include "vmm/machine/outcome.hpp"
 #include "vmm/memory/memory.hpp"
@@ -52,6 +53,11 @@ class GuestKind {
     virtual std::string explain(const kvm::FailedExit&) const { return {}; }
     /// Adds what was counted about memory. From the loop.
     virtual void add_counters(RunCounters& counters) const = 0;
+    /// What this host knows of the realm as it is now, with at most `max_runs` runs of RAM.
+    virtual RealmFacts facts(std::size_t max_runs) const {
+        static_cast<void>(max_runs);
+        return {};
+    }
 };
 
 /// A guest of an ordinary VM: rvmm writes its memory and answers some of its calls.

@@ -76,12 +76,7 @@ Result<RunReport> Machine::run() {
 
     RunReport report;
     report.outcome = **ended_;
-    report.counters.mmio_exits = counters_.mmio;
-    report.counters.hypercall_exits = counters_.hypercalls;
-    report.counters.memory_fault_exits = counters_.memory_faults;
-    report.counters.other_exits = counters_.other;
-    report.counters.unclaimed_mmio = counters_.unclaimed;
-    guest_.add_counters(report.counters);
+    report.counters = counters();
     report.devices = devices_->reports();
     if (report.outcome.exit_code() != 0)
         for (const auto& thread : threads_)
@@ -90,6 +85,54 @@ Result<RunReport> Machine::run() {
     if (ready_) report.ready_ms = milliseconds(*ready_ - begin);
     report.total_ms = milliseconds(finished - begin);
     return report;
+}
+
+RunCounters Machine::counters() const {
+    RunCounters counters;
+    counters.mmio_exits = counters_.mmio;
+    counters.hypercall_exits = counters_.hypercalls;
+    counters.memory_fault_exits = counters_.memory_faults;
+    counters.other_exits = counters_.other;
+    counters.unclaimed_mmio = counters_.unclaimed;
+    guest_.add_counters(counters);
+    return counters;
+}
+
+std::vector<int> Machine::thread_ids() const {
+    std::vector<int> ids;
+    ids.reserve(threads_.size());
+    for (const auto& thread : threads_) ids.push_back(thread->thread_id());
+    return ids;
+}
+
+Result<> Machine::pause(std::function<void()> done) {
+    if (pause_ == Pause::kRefused || ended_) return fail(Stage::kGuest, "the guest is ending");
+    if (pause_ == Pause::kHeld) {
+        done();
+        return {};
+    }
+    pause_done_.push_back(std::move(done));
+    if (pause_ == Pause::kBegun) return {};
+    pause_ = Pause::kBegun;
+    not_held_ = threads_.size();
+    ++pauses_;
+    for (const auto& thread : threads_)
+        thread->hold(
+            [this, pause = pauses_] { asio::post(loop_, [this, pause] { vcpu_held(pause); }); });
+    return {};
+}
+
+void Machine::vcpu_held(std::uint64_t pause) {
+    if (pause_ != Pause::kBegun || pause != pauses_ || --not_held_ > 0) return;
+    pause_ = Pause::kHeld;
+    for (const auto& done : std::exchange(pause_done_, {})) done();
+}
+
+void Machine::resume() {
+    if (pause_ != Pause::kBegun && pause_ != Pause::kHeld) return;
+    pause_ = Pause::kNone;
+    for (const auto& thread : threads_) thread->let_go();
+    for (const auto& done : std::exchange(pause_done_, {})) done();
 }
 
 void Machine::wait_for_power_key(asio::signal_set& signals) {
@@ -157,6 +200,9 @@ bool Machine::serve(kvm::Vcpu& vcpu, const kvm::Exit& exit) {
 }
 
 void Machine::expect_end() {
+    // A vCPU that is held says nothing, and one that has ended is never held.
+    resume();
+    pause_ = Pause::kRefused;
     grace_.expires_after(kEndGrace);
     grace_.async_wait([this](const asio::error_code& error) {
         if (!error)

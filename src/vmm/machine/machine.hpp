@@ -33,6 +33,7 @@ class Machine {
 
     /// From the loop.
     DeviceSet& devices() { return *devices_; }
+    const GuestKind& guest() const { return guest_; }
 
     /// Starts the vCPUs and runs the loop until the guest or a signal ends it. Once.
     Result<RunReport> run();
@@ -45,6 +46,18 @@ class Machine {
 
     /// Asks the guest to power itself off (SIGPWR does the same). From the loop.
     void press_power_key();
+
+    /// Holds all vCPUs between two entries; `done` is called from the loop when none runs any more,
+    /// or when resume() comes first. Devices finish what they have begun. Errors (Stage::kGuest):
+    /// the guest is ending. While run() runs, from the loop.
+    Result<> pause(std::function<void()> done);
+    void resume();
+    bool is_paused() const { return pause_ == Pause::kHeld; }
+
+    /// What has been counted so far. From the loop.
+    RunCounters counters() const;
+    /// The host's thread of each vCPU; 0 before run().
+    std::vector<int> thread_ids() const;
 
     /// vCPU 0's registers, before run().
     kvm::Vcpu& first_vcpu() { return threads_.front()->vcpu(); }
@@ -61,6 +74,7 @@ class Machine {
     bool panic(std::string detail);
     std::string describe(const kvm::Vcpu& vcpu, const kvm::FailedExit& failed) const;
     void expect_end();
+    void vcpu_held(std::uint64_t pause);
     bool end_from_vcpu(Result<RunOutcome> outcome);
     void stop_vcpus();
 
@@ -74,6 +88,11 @@ class Machine {
     std::chrono::steady_clock::time_point started_;
     std::optional<std::chrono::steady_clock::time_point> ready_;
     asio::steady_timer grace_;
+    enum class Pause : std::uint8_t { kNone, kBegun, kHeld, kRefused };
+    Pause pause_ = Pause::kNone;
+    std::uint64_t pauses_ = 0;  // a vCPU's answer may come when its pause is over
+    std::size_t not_held_ = 0;
+    std::vector<std::function<void()>> pause_done_;
     struct AtomicCounters {
         std::atomic<std::uint64_t> mmio{0};
         std::atomic<std::uint64_t> hypercalls{0};

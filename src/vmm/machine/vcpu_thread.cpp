@@ -1,8 +1,10 @@
 #include "vmm/machine/vcpu_thread.hpp"
 
+#include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 namespace rvmm::vmm {
 namespace {
@@ -45,6 +47,7 @@ VcpuThread::~VcpuThread() {
 void VcpuThread::start() {
     thread_ = std::thread([this] {
         block_process_signals();
+        thread_id_ = ::gettid();
         loop();
     });
 }
@@ -61,15 +64,32 @@ void VcpuThread::stop() {
     if (thread_.joinable()) post([](kvm::Vcpu&) { return false; });
 }
 
+void VcpuThread::hold(std::function<void()> held) {
+    post([this, held = std::move(held)](kvm::Vcpu&) {
+        held_ = true;
+        held();
+        return true;
+    });
+}
+
+void VcpuThread::let_go() {
+    post([this](kvm::Vcpu&) {
+        held_ = false;
+        return true;
+    });
+}
+
 void VcpuThread::join() {
     if (thread_.joinable()) thread_.join();
 }
 
 void VcpuThread::loop() {
+    const auto letters_may_come = asio::make_work_guard(mailbox_);
     while (true) {
         vcpu_.clear_exit_request();
         mailbox_.restart();
         mailbox_.poll();
+        while (running_ && held_) mailbox_.run_one();
         if (!running_) return;
         const kvm::Exit exit = vcpu_.run();
         if (std::holds_alternative<kvm::InterruptedExit>(exit)) continue;

@@ -10,6 +10,8 @@
 //    interrupts it; either way the next (b) sees it.
 // A set immediate_exit that (a) clears belongs to a post that (b) then sees. So no kick is lost and
 // no spurious one does harm.
+//
+// A thread that is held stays in (b) and serves its letters there, until one lets it go.
 #pragma once
 
 #include <atomic>
@@ -43,6 +45,13 @@ class VcpuThread {
     /// Any thread: ends the thread soon. Does nothing if it has not been started.
     void stop();
     void join();
+    /// Any thread, after start(): holds the vCPU before its next entry. `held` is called on its
+    /// thread then; never, if that ends before.
+    void hold(std::function<void()> held);
+    /// Any thread, after start(): ends that.
+    void let_go();
+    /// Of the host; 0 before start().
+    int thread_id() const { return thread_id_; }
 
   private:
     void loop();
@@ -52,6 +61,8 @@ class VcpuThread {
     ExitRing exits_;
     asio::io_context mailbox_;
     std::atomic<bool> running_{true};
+    bool held_ = false;  // the thread's own
+    std::atomic<int> thread_id_{0};
     std::thread thread_;
 };
 

@@ -14,6 +14,7 @@
 #include "vmm/machine/machine.hpp"
 #include "vmm/run/console_keys.hpp"
 #include "vmm/run/report.hpp"
+#include "vmm/run/run_control.hpp"
 #include "vmm/run/run_watch.hpp"
 #include "vmm/terminal/terminal.hpp"
 
@@ -146,6 +147,11 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(auto log, ConsoleLog::create(request.console_log));
     allow_descriptors();
     asio::io_context loop(1);
+    std::unique_ptr<RunControl> control;
+    // The outer rvmm is the one that people control.
+    if (!request.inside_lab || request.control.any()) {
+        RVMM_TRY(control, RunControl::create(plan, request.control, host.kind, loop));
+    }
     ConsoleOutput console(loop, console_descriptor(plan, request));
     RunResult result;
     result.host = host.kind;
@@ -156,14 +162,20 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(const auto machine,
              Machine::create(plan, std::move(built.vm), *built.guest, loop, console, wanted));
     RVMM_CHECK(request.loaded());
-    RVMM_TRY(const RunReport report,
-             watched_run(plan, request, *machine, loop, console, std::move(log)));
+    const RanOn ran_on{host.kind, built.revision};
+    if (control) {
+        const auto known = request.known_rim();
+        RVMM_CHECK(control->serve(plan, *machine, ran_on, known ? to_hex(*known) : std::string()));
+    }
+    const auto ran = watched_run(plan, request, *machine, loop, console, std::move(log));
+    if (control) control->finish(ran);
+    RVMM_TRY(const RunReport report, ran);
     say_end(report);
     result.exit_code = report.outcome.exit_code();
     if (tokens) result.token = tokens->token();
     if (!request.wants_report) return result;
     RVMM_TRY(const auto rim, request.rim());
-    result.report = make_report(plan, {result.host, built.revision}, to_hex(rim), report);
+    result.report = make_report(plan, ran_on, to_hex(rim), report);
     return result;
 }
 

@@ -24,6 +24,27 @@ std::string stats_line(const std::string& title, const nlohmann::ordered_json& c
 
 }  // namespace
 
+nlohmann::ordered_json counted(const RunCounters& counters,
+                               const std::vector<DeviceReport>& devices) {
+    nlohmann::ordered_json json;
+    json["exits"] = {{"mmio", counters.mmio_exits},
+                     {"calls", counters.hypercall_exits},
+                     {"memory_faults", counters.memory_fault_exits},
+                     {"other", counters.other_exits},
+                     {"unclaimed_mmio", counters.unclaimed_mmio}};
+    json["memory"] = {{"conversions", counters.conversions},
+                      {"converted_bytes", counters.converted_bytes},
+                      {"shared_bytes", counters.shared_bytes},
+                      {"refused_accesses", counters.refused_accesses}};
+    for (const DeviceReport& device : devices) {
+        nlohmann::ordered_json entry = {{"name", device.name}};
+        for (const auto& [name, value] : device.counters) entry[name] = value;
+        if (!device.last_error.empty()) entry["last_error"] = device.last_error;
+        json["devices"].push_back(std::move(entry));
+    }
+    return json;
+}
+
 std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const std::string& rim,
                         const RunReport& report) {
     nlohmann::ordered_json json;
@@ -45,22 +66,7 @@ std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const 
     if (!report.last_exits.empty()) json["last_exits"] = report.last_exits;
     json["milliseconds"] = {{"launch", report.launch_ms}, {"total", report.total_ms}};
     if (report.ready_ms) json["milliseconds"]["ready"] = *report.ready_ms;
-    const RunCounters& counters = report.counters;
-    json["exits"] = {{"mmio", counters.mmio_exits},
-                     {"calls", counters.hypercall_exits},
-                     {"memory_faults", counters.memory_fault_exits},
-                     {"other", counters.other_exits},
-                     {"unclaimed_mmio", counters.unclaimed_mmio}};
-    json["memory"] = {{"conversions", counters.conversions},
-                      {"converted_bytes", counters.converted_bytes},
-                      {"shared_bytes", counters.shared_bytes},
-                      {"refused_accesses", counters.refused_accesses}};
-    for (const DeviceReport& device : report.devices) {
-        nlohmann::ordered_json entry = {{"name", device.name}};
-        for (const auto& [name, value] : device.counters) entry[name] = value;
-        if (!device.last_error.empty()) entry["last_error"] = device.last_error;
-        json["devices"].push_back(std::move(entry));
-    }
+    json.update(counted(report.counters, report.devices));
     return json.dump();
 }
 

@@ -12,6 +12,7 @@
 #include "vmm/kvm/driver.hpp"
 #include "vmm/lab/lab_config.hpp"
 #include "vmm/machine/outcome.hpp"
+#include "vmm/run/run_control.hpp"
 #include "vmm/token/token_exchange.hpp"
 #include "vmm/watch/watch_spec.hpp"
 
@@ -26,6 +27,10 @@ struct RunRequest {
     /// What the plan measures to; empty for an ordinary VM. Asked for where it is needed: a real
     /// realm is measured by its RMM, and only a report says what was predicted.
     std::function<Result<measure::Digest>()> rim;
+    /// The same, where it has been asked for.
+    std::function<std::optional<measure::Digest>()> known_rim = [] {
+        return std::optional<measure::Digest>();
+    };
     /// Called when a guest on this machine has been loaded and not yet run: nothing looks at the
     /// plan's layout any more, unless rim() does.
     std::function<Result<>()> loaded = [] { return Result<>(); };
@@ -33,6 +38,7 @@ struct RunRequest {
     std::optional<TokenChallenge> challenge = {};
     WatchSpec watch = {};
     std::optional<std::filesystem::path> console_log = {};  // a new file for what the guest prints
+    ControlWishes control = {};
     std::string profiles;           // text of the user's table of profiles; empty: there is none
     kvm::Driver* driver = nullptr;  // what KVM is reached through; nullptr: the kernel itself
     bool records = false;           // `driver` makes a recording

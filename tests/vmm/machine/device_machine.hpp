@@ -43,6 +43,10 @@ class DeviceMachine {
     MachineRun run(const LiveGuest::Program& program, const PrepareMachine& prepare = {});
     /// Launches without a guest that does anything.
     Result<RunReport> launch();
+    /// Runs what `fake` has been told to do.
+    Result<RunReport> launch_as_it_is(const PrepareMachine& prepare) {
+        return run_plan(prepare).report;
+    }
     std::unique_ptr<VirtioDriver> driver(LiveGuest& guest, std::size_t device, std::uint16_t type) {
         return VirtioDriver::find(guest, board(), board().virtio.at(device), type);
     }

@@ -1,0 +1,37 @@
+// What `rvmm ps` and `rvmm ctl` show and ask.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "vmm/control/run_entry.hpp"
+#include "vmm/control/runtime_folder.hpp"
+
+namespace rvmm::vmm {
+
+struct ListedRun {
+    RunEntry entry;
+    std::string status;  // QMP's RunState; "launching"; "no answer"
+};
+
+/// All of this user's runs, each asked for its status.
+Result<std::vector<ListedRun>> list_runs(const RuntimeFolder::Surroundings& surroundings);
+std::string to_text(const std::vector<ListedRun>& runs);
+/// One JSON array.
+std::string to_json(const std::vector<ListedRun>& runs);
+
+/// The run with this name. Errors (Stage::kUsage): there is none; the advice has those there are.
+Result<RunEntry> find_run(const RuntimeFolder::Surroundings& surroundings, const std::string& name);
+
+/// A command of `rvmm ctl` as the request that it is; nothing if there is no such command.
+std::optional<std::string> request_for(const std::string& command);
+/// Sends `request` to the run's socket and returns the reply. Errors (Stage::kLaunch): no answer.
+Result<nlohmann::json> ask_run(const RunEntry& run, const std::string& request);
+/// What a reply says, for a person. Errors (Stage::kLaunch): it is an error reply.
+Result<std::string> reply_text(const nlohmann::json& reply);
+
+}  // namespace rvmm::vmm
