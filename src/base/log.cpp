@@ -1,6 +1,9 @@
 #include "base/log.hpp"
 
+#include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 
 #include <unistd.h>
 
@@ -19,13 +22,38 @@ void print_line(std::string_view colour, std::string_view label, std::string_vie
     static_cast<void>(write_all(Stage::kInternal, STDERR_FILENO, as_bytes(line), "standard error"));
 }
 
+using Listen = std::function<void(std::string_view)>;
+
+// The one thing of this process that belongs to no object: warnings come from everywhere.
+std::mutex listener_mutex;
+std::shared_ptr<const Listen> listener;
+
+std::shared_ptr<const Listen> exchange_listener(std::shared_ptr<const Listen> next) {
+    const std::lock_guard lock(listener_mutex);
+    return std::exchange(listener, std::move(next));
+}
+
 }  // namespace
+
+WarningListener::WarningListener(std::function<void(std::string_view)> listen) {
+    exchange_listener(std::make_shared<const Listen>(std::move(listen)));
+}
+
+WarningListener::~WarningListener() {
+    exchange_listener(nullptr);
+}
 
 void print_note(std::string_view text) {
     print_line("", "", text);
 }
 void print_warning(std::string_view text) {
     print_line("\033[33m", "warning: ", text);
+    std::shared_ptr<const Listen> listening;
+    {
+        const std::lock_guard lock(listener_mutex);
+        listening = listener;
+    }
+    if (listening) (*listening)(text);
 }
 
 void print_error(const Error& error) {

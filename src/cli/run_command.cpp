@@ -46,6 +46,7 @@ struct RunOptions {
     WatchOptions watch;
     bool dry_run = false;
     vmm::ControlWishes control;
+    std::string events;
 };
 
 std::optional<realm::HostKind> host_kind(const std::string& name) {
@@ -67,11 +68,12 @@ Result<> tell_difference(const RunOptions& options, const ProfileFile& profiles,
 
 /// What the plan measures to: logged if that is asked for, and as expected.
 Result<realm::Folded> measure_launch(const RunOptions& options, const ProfileFile& profiles,
-                                     const realm::LaunchPlan& plan) {
+                                     const realm::LaunchPlan& plan, vmm::RunEvents& events) {
     if (!plan.is_realm() && (!options.measurement_log.empty() || !options.expect_rim.empty() ||
                              !options.expect_measurement.empty()))
         return fail(Stage::kUsage, "an ordinary VM has no measurement to log or to expect");
     if (!plan.is_realm()) return realm::Folded();
+    events.phase(vmm::Phase::kMeasure);
     RVMM_TRY(measure::Digest expected, realm::expected_rim(*plan.spec().realm, options.expect_rim));
     std::optional<realm::MeasuredInput> reference;
     if (!options.expect_measurement.empty()) {
@@ -80,7 +82,14 @@ Result<realm::Folded> measure_launch(const RunOptions& options, const ProfileFil
         expected = reference->rim;
     }
     RVMM_TRY(const realm::Folded folded,
-             fold_with_log(plan, options.measurement_log, progress_line("measuring")));
+             fold_with_log(plan, options.measurement_log,
+                           [&, line = progress_line("measuring")](auto done, auto total) {
+                               if (line) line(done, total);
+                               events.progress(done, total);
+                           }));
+    events.say(vmm::MeasuredEvent{plan.profile()->name,
+                                  std::string(measure::to_string(plan.spec().realm->hash)),
+                                  to_hex(folded.rim)});
     const auto checked = realm::check_rim(folded.rim, expected);
     if (!checked && reference) RVMM_CHECK(tell_difference(options, profiles, *reference));
     RVMM_CHECK(checked);
@@ -89,8 +98,8 @@ Result<realm::Folded> measure_launch(const RunOptions& options, const ProfileFil
 
 /// Something hangs on the measurement before a host is looked for.
 bool is_measured_first(const RunOptions& options, const realm::LaunchPlan& plan) {
-    return !options.measurement_log.empty() || !options.expect_rim.empty() ||
-           !options.expect_measurement.empty() ||
+    return !options.events.empty() || !options.measurement_log.empty() ||
+           !options.expect_rim.empty() || !options.expect_measurement.empty() ||
            (plan.is_realm() && !plan.spec().realm->expect_rim.empty());
 }
 
@@ -121,8 +130,11 @@ Result<int> keep_token(NewFile& file, const vmm::RunResult& outcome) {
                 "docs/attestation.md says what a guest has to do, and which image does it"));
 }
 
-Result<int> run(const RunOptions& options) {
+/// A run to its end, and its report; empty if there is none.
+Result<int> run(const RunOptions& options, const std::shared_ptr<vmm::RunEvents>& events,
+                std::string& last_report) {
     vmm::RunRequest request;
+    request.events = events;
     RVMM_TRY(request.watch, watch_spec(options.watch, options.inside_lab));
     if (!options.watch.console_log.empty()) request.console_log = options.watch.console_log;
     RVMM_CHECK(options.control.check());
@@ -135,12 +147,13 @@ Result<int> run(const RunOptions& options) {
     RVMM_TRY(const auto kvm, KvmAccess::create(options.record));
     RVMM_TRY(auto spec, realm::load_config(options.config, options.parsing));
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
+    events->phase(vmm::Phase::kLayout);
     RVMM_TRY(auto plan, realm::LaunchPlan::create(std::move(spec), {.profiles = &profiles.table}));
     RVMM_TRY(request.lab, vmm::lab::LabSearch::from_environment(options.lab));
     std::optional<realm::Folded> folded;
     request.rim = [&]() -> Result<measure::Digest> {
         if (!folded) {
-            RVMM_TRY(folded, measure_launch(options, profiles, plan));
+            RVMM_TRY(folded, measure_launch(options, profiles, plan, *request.events));
         }
         return folded->rim;
     };
@@ -150,7 +163,7 @@ Result<int> run(const RunOptions& options) {
     };
     request.control = options.control;
     if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
-    request.wants_report = options.json || options.stats || report.has_value();
+    request.wants_report = options.json || options.stats || report.has_value() || events->heard();
     request.loaded = [&]() -> Result<> {
         if (request.wants_report || request.control.any()) RVMM_CHECK(request.rim());
         plan.release_images();
@@ -176,6 +189,7 @@ Result<int> run(const RunOptions& options) {
     if (token) exit_code = keep_token(*token, outcome);
     // None was asked for, or the lab's rvmm said why there is none.
     if (outcome.report.empty()) return exit_code;
+    last_report = outcome.report;
     if (options.stats)
         for (const std::string& stat : vmm::stats_of(outcome.report)) note("{}", stat);
     const std::string line = outcome.report + "\n";
@@ -187,6 +201,15 @@ Result<int> run(const RunOptions& options) {
     return exit_code;
 }
 
+/// The same, and what --events hears of it.
+Result<int> run(const RunOptions& options) {
+    RVMM_TRY(const auto events, vmm::RunEvents::create(options.events, options.config));
+    std::string report;
+    const auto result = run(options, events, report);
+    events->end(result, report);
+    return result;
+}
+
 constexpr const char* kRunExamples = R"(Examples:
   rvmm run image.cfg                          a realm if it has a [realm] table, else a VM
   rvmm run --realm image.cfg --emulate        a realm, on any machine, without protection
@@ -196,6 +219,8 @@ constexpr const char* kRunExamples = R"(Examples:
   rvmm run image.cfg --dry-run                what would run, where, and its RIM; nothing is started
   rvmm run image.cfg --token token.cbor --challenge $NONCE
                                               and what the realm's attestation token says of it
+  rvmm run image.cfg --events fd:3 3>events.ndjson
+                                              what happens when, for a program
   rvmm run image.cfg --timeout 5m --expect 'login: ' --send 'root\n' --expect '# ' --end-when-met
                                               looked after by a script
 
@@ -251,6 +276,11 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     command
         ->add_option("--control", options->control.socket,
                      "Put the control socket (docs/control.md) at this new path")
+        ->type_name("FILE");
+    command
+        ->add_option("--events", options->events,
+                     "Say what happens, as it happens, to this new file, FIFO or fd:N, a line of "
+                     "JSON each (docs/events.md)")
         ->type_name("FILE");
     add_profiles_option(*command, options->profiles);
     add_lab_option(*command, options->lab);

@@ -15,17 +15,19 @@ using namespace rvmm::vmm::lab;
 void check(const AgentMessage& message) {
     if (const auto* exited = std::get_if<ExitedMessage>(&message))
         if (exited->number < 0 || exited->number > 255) std::abort();
+    if (const auto* line = std::get_if<LineMessage>(&message))
+        if (line->text.size() > kMaxFollowedLine) std::abort();
     if (const auto* file = std::get_if<FileMessage>(&message))
         if (file->content.size() > kMaxCollectedFile) std::abort();
 }
 
 /// A whole conversation with some of its bytes changed, as `edits` say: position, position, byte.
 std::string edited_conversation(ByteSpan edits) {
-    std::string text = encode(AgentMessage(HelloMessage{1})) +
-                       encode(AgentMessage(ExitedMessage{2, false, 3, 4})) +
-                       encode(AgentMessage(FileMessage{0, Bytes(20, std::byte{'f'})})) +
-                       encode(AgentMessage(MissingMessage{1, "why"})) +
-                       encode(AgentMessage(ByeMessage{}));
+    std::string text =
+        encode(AgentMessage(HelloMessage{1})) + encode(AgentMessage(LineMessage{"a line"})) +
+        encode(AgentMessage(ExitedMessage{2, false, 3, 4})) +
+        encode(AgentMessage(FileMessage{0, Bytes(20, std::byte{'f'})})) +
+        encode(AgentMessage(MissingMessage{1, "why"})) + encode(AgentMessage(ByeMessage{}));
     for (; edits.size() >= 3; edits = edits.subspan(3))
         text[load_le<std::uint16_t>(edits) % text.size()] = static_cast<char>(edits[2]);
     return text;

@@ -19,6 +19,7 @@ memory_taken() {
     wait $pid
     code=$?
     [ $code = 70 ] || { bad exit_70 "exit code $code, expected 70"; return 1; }
+    echo $code >>exit_codes
     says exit_70 'guest memory'
 }
 

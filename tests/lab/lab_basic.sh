@@ -3,6 +3,7 @@
 # exits with 1 if one fails. RVMM is the rvmm to try; it finds its cache by itself.
 set -u
 : "${RVMM:?set RVMM to the rvmm to try}"
+tests=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 export RVMM_LAB_BASIC=$work
 trap 'rm -rf -- "$work"' EXIT
@@ -195,6 +196,17 @@ check_refusals() {
   echo "# refusals took $(seconds_since "$start") s"
 }
 
+# The phases of a run make up the time that it took.
+check_events() {
+  local start
+  start=$(date +%s%N)
+  timeout 180 "$RVMM" run "$RVMM_GUESTS/hello.cfg" --host lab --events "$work/events" >"$work/out" 2>&1 </dev/null
+  verdict events-run $?
+  "$RVMM_DEBIAN_PYTHON" "$tests/cli/check_events.py" "$tests/../docs/events.schema.json" "$work/events" \
+    "$(echo "$(($(date +%s%N) - start))" | awk '{ printf "%.4f", $1 / 1e9 }')"
+  verdict events $?
+}
+
 check_uname
 check_exit_codes
 check_streams
@@ -203,6 +215,7 @@ check_root
 check_ends
 check_terminal
 check_refusals
+check_events
 # Every process of these labs has our mark in its environment.
 ! grep -lsz "^RVMM_LAB_BASIC=$work\$" /proc/[0-9]*/environ | grep -v "/proc/$$/" |
   while read -r file; do readlink "${file%/environ}/exe"; done | grep -E 'qemu|rvmm'

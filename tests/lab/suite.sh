@@ -6,6 +6,11 @@
 cd /job || exit 1
 results=/job/results
 : >"$results"
+# A folder that every user may write to: some cases launch as another.
+events=/job/events
+mkdir -m 1777 $events
+: >events.ndjson
+: >exit_codes
 soak=${RVMM_SOAK:-0}
 count() { if [ "$soak" = 1 ]; then echo "$1"; else echo "$2"; fi; }
 
@@ -24,16 +29,22 @@ launch() {
     before=$(cut -d' ' -f1 /proc/uptime)
     # Realms are emulated ones, on whatever lab this is.
     case "$*" in *-vm.cfg* | *host*) emulated='' ;; *) emulated='--host emulated' ;; esac
+    rm -f "$events/now"
     # shellcheck disable=SC2086
-    ${run_as:-} rvmm run $emulated "$@" >"$name.raw" 2>"$name.err" </dev/null
+    ${run_as:-} rvmm run $emulated "$@" --events "$events/now" >"$name.raw" 2>"$name.err" </dev/null
     code=$?
     after=$(cut -d' ' -f1 /proc/uptime)
     took=$(awk "BEGIN { print $after - $before }")
+    # What this machine checks afterwards. A wrong command line has no events.
+    if [ -e "$events/now" ]; then
+        { echo "{\"name\":\"$name\",\"seconds\":$took}"; cat "$events/now"; } >>events.ndjson
+    fi
     tr -d '\r' <"$name.raw" >"$name.out"
     if [ "$code" != "$expected" ]; then
         bad "$name" "exit code $code, expected $expected"
         return 1
     fi
+    echo "$code" >>exit_codes
 }
 # has NAME LINE...: every LINE is a line of NAME's output.
 has() {
@@ -166,6 +177,7 @@ killed_run() {
     wait $pid
     code=$?
     [ $code = "$want" ] || { bad "$name" "SIG$signal gave $code, expected $want"; return 1; }
+    echo $code >>exit_codes
 }
 
 case_signals() {

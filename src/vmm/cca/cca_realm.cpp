@@ -30,6 +30,7 @@ Result<CallReply> CcaRealm::memory_fault(std::size_t vcpu, const kvm::MemoryFaul
         return panic(changed.error().message());
     if (!changed) return std::unexpected(std::move(changed).error());
 
+    if (*changed != 0) note_conversion();
     LastFault& last = faults_[vcpu];
     const bool again = last.flags == fault.flags && last.range == *range && *changed == 0;
     last = {fault.flags, *range, again ? last.idle + 1 : 0};

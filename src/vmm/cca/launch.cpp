@@ -27,8 +27,9 @@ std::unexpected<Error> step_failed(const RevisionTraits& revision, Step step, st
 /// Populates one blob in as few calls as the kernel takes.
 class Population {
   public:
-    Population(RealmCalls& calls, const RealmVm& vm, const realm::Blob& blob, bool measured)
-        : calls_(calls), vm_(vm), blob_(blob), measured_(measured) {}
+    Population(RealmCalls& calls, const RealmVm& vm, const realm::Blob& blob, bool measured,
+               PopulateMeter& meter)
+        : calls_(calls), vm_(vm), blob_(blob), measured_(measured), meter_(meter) {}
 
     Result<> run() {
         const ByteSpan bytes = blob_.bytes();
@@ -46,6 +47,7 @@ class Population {
     Result<> look_at(const std::expected<std::uint64_t, int>& now) {
         if (now && *now > 0) {
             done_ += *now;
+            meter_.add(*now);
             idle_calls_ = 0;
             return {};
         }
@@ -72,6 +74,7 @@ class Population {
     const RealmVm& vm_;
     const realm::Blob& blob_;
     bool measured_;
+    PopulateMeter& meter_;
     std::uint64_t done_ = 0;  // bytes
     int idle_calls_ = 0;
 };
@@ -82,9 +85,10 @@ struct Builder {
     RealmVm& vm;
     RealmCalls& calls;
     std::vector<kvm::Vcpu>& vcpus;
+    PopulateMeter& meter;
 
     Result<> operator()(const realm::PopulateStep& step) const {
-        return Population(calls, vm, plan.layout().blobs[step.blob], step.measured).run();
+        return Population(calls, vm, plan.layout().blobs[step.blob], step.measured, meter).run();
     }
     Result<> operator()(const realm::CreateRecStep& step) const {
         if (const int error = calls.create_rec(vcpus[step.index]))
@@ -122,7 +126,8 @@ Result<> finish_machine(const realm::LaunchPlan& plan, kvm::Vm& vm, std::vector<
 
 }  // namespace
 
-Result<PopulatedRealm> PopulatedRealm::create(const realm::LaunchPlan& plan, RealmVm vm) {
+Result<PopulatedRealm> PopulatedRealm::create(const realm::LaunchPlan& plan, RealmVm vm,
+                                              PopulateProgress progress) {
     RVMM_CHECK(check_profile(vm.revision(), vm.host().page_size, *plan.profile()));
     auto owned = std::make_unique<RealmVm>(std::move(vm));
     RVMM_TRY(auto vcpus, create_vcpus(plan, *owned));
@@ -130,7 +135,8 @@ Result<PopulatedRealm> PopulatedRealm::create(const realm::LaunchPlan& plan, Rea
     RVMM_CHECK(finish_machine(plan, owned->vm(), vcpus));
     auto calls = RealmCalls::of(*owned, *memory);
     RVMM_CHECK(calls->create(*plan.spec().realm));
-    const Builder builder{plan, *owned, *calls, vcpus};
+    PopulateMeter meter(plan, std::move(progress));
+    const Builder builder{plan, *owned, *calls, vcpus, meter};
     for (const realm::PlanStep& step : plan.steps())
         if (performer(owned->revision(), step) == Performer::kRvmm)
             RVMM_CHECK(std::visit(builder, step));

@@ -42,7 +42,8 @@ class PopulatedRealm {
     /// Stage::kHostCannot where the host cannot give what the plan asks for (nothing has been built
     /// then); Stage::kLaunch where a step failed: the step, the page and its address, the kernel's
     /// answer, and, as advice, what usually causes it.
-    static Result<PopulatedRealm> create(const realm::LaunchPlan& plan, RealmVm vm);
+    static Result<PopulatedRealm> create(const realm::LaunchPlan& plan, RealmVm vm,
+                                         PopulateProgress progress = {});
 
     /// Activates it. Errors as of create().
     Result<RunningRealm> activate() &&;

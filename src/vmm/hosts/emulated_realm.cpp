@@ -105,6 +105,7 @@ Result<realm::SmcOutcome> EmulatedRealm::outcome_of(
 Result<CallReply> EmulatedRealm::serve(const realm::IpaStateChange& change,
                                        rmi::SmcRegisters& registers) {
     for (const IpaRange& range : change.changes) RVMM_CHECK(memory_->convert(range, change.ripas));
+    if (!change.changes.empty()) note_conversion();
     rmm_.complete(change, registers);
     return Answered{};
 }

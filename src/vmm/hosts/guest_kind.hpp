@@ -2,6 +2,8 @@
 // realm.
 #pragma once
 
+#include <functional>
+#include <mutex>
 #include <span>
 #include <string>
 #include <variant>
@@ -32,7 +34,14 @@ using CallReply = std::variant<Answered, StartCpu, StopCpu, GuestReady, RunOutco
 /// A guest that runs. Thread-safe.
 class GuestKind {
   public:
+    GuestKind() = default;
+    GuestKind(const GuestKind&) = delete;
+    GuestKind& operator=(const GuestKind&) = delete;
     virtual ~GuestKind() = default;
+
+    /// `converted` is called once, from any thread, when the guest has first shared memory, or made
+    /// it private. Before the guest runs.
+    void on_first_conversion(std::function<void()> converted) { converted_ = std::move(converted); }
 
     /// What devices can reach. Lives as long as this object.
     virtual devices::SharedMemory& shared_memory() = 0;
@@ -58,6 +67,17 @@ class GuestKind {
         static_cast<void>(max_runs);
         return {};
     }
+
+  protected:
+    void note_conversion() {
+        std::call_once(first_conversion_, [this] {
+            if (converted_) converted_();
+        });
+    }
+
+  private:
+    std::once_flag first_conversion_;
+    std::function<void()> converted_;
 };
 
 /// A guest of an ordinary VM: rvmm writes its memory and answers some of its calls.

@@ -74,6 +74,11 @@ Result<> Agent::read_lines(ByteSpan bytes) {
 Result<> Agent::on_message(const RunMessage& run) {
     if (run_) return fail(Stage::kLaunch, "the lab runs one command");
     run_ = run;
+    if (!run.follow.empty()) {
+        RVMM_TRY(followed_, FifoLines::create(io_, run.follow, [this](std::string_view line) {
+                     outbox_.send(encode(AgentMessage(LineMessage{std::string(line)})));
+                 }));
+    }
     RVMM_TRY(auto child, start_child(run));
     child_ = child.pid;
     for (const UniqueFd* fd : {&child.input, &child.output, &child.errors})
@@ -188,6 +193,7 @@ void Agent::on_child_ended(int wait_status) {
 void Agent::report_if_done() {
     if (!wait_status_ || !stdout_.done || !stderr_.done || reported_) return;
     reported_ = true;
+    if (followed_) followed_->read_rest();
     const int status = *wait_status_;
     const bool signalled = WIFSIGNALED(status);
     outbox_.send(encode(

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "vmm/lab/agent_child.hpp"
+#include "vmm/lab/fifo_lines.hpp"
 #include "vmm/lab/outbox.hpp"
 #include "vmm/lab/protocol.hpp"
 
@@ -74,6 +75,7 @@ class Agent {
 
     std::optional<RunMessage> run_;
     pid_t child_ = -1;
+    std::unique_ptr<FifoLines> followed_;
     std::optional<Stream> child_stdin_;
     Pump stdout_;
     Pump stderr_;

@@ -15,6 +15,7 @@ json to_json(const RunMessage& run) {
                  {"environment", run.environment},
                  {"collect", run.collect}};
     if (run.terminal) body["terminal"] = {run.terminal->rows, run.terminal->columns};
+    if (!run.follow.empty()) body["follow"] = run.follow;
     return {{"run", std::move(body)}};
 }
 json to_json(const SignalMessage& signal) {
@@ -29,6 +30,9 @@ json to_json(const StdinEndMessage& end) {
 
 json to_json(const HelloMessage& hello) {
     return {{"hello", hello.version}};
+}
+json to_json(const LineMessage& line) {
+    return {{"line", line.text}};
 }
 json to_json(const ExitedMessage& exited) {
     return {{"exited",
@@ -60,8 +64,12 @@ std::optional<RunMessage> parse_run(const json& body) {
     auto environment = as_text_map(member(body, "environment"));
     auto collect = as_texts(member(body, "collect"));
     if (!argv || argv->empty() || !cwd || !environment || !collect) return std::nullopt;
-    RunMessage run{std::move(*argv), std::move(*cwd), std::move(*environment), std::move(*collect),
-                   std::nullopt};
+    RunMessage run{.argv = std::move(*argv),
+                   .cwd = std::move(*cwd),
+                   .environment = std::move(*environment),
+                   .collect = std::move(*collect),
+                   .terminal = std::nullopt,
+                   .follow = as_text(member(body, "follow")).value_or("")};
     if (const json* terminal = member(body, "terminal")) {
         run.terminal = window_size(terminal);
         if (!run.terminal) return std::nullopt;
@@ -94,6 +102,10 @@ std::optional<ExitedMessage> parse_exited(const json& body) {
 std::optional<AgentMessage> agent_message(const json& message, std::size_t& content_size) {
     if (const auto version = as_unsigned(member(message, "hello"), UINT64_MAX))
         return HelloMessage{*version};
+    if (auto text = as_text(member(message, "line"))) {
+        if (text->size() > kMaxFollowedLine) return std::nullopt;
+        return LineMessage{*std::move(text)};
+    }
     if (const json* body = member(message, "exited")) return parse_exited(*body);
     if (const json* body = member(message, "file")) {
         const auto index = as_unsigned(member(*body, "index"), SIZE_MAX);

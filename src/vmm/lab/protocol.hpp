@@ -8,6 +8,7 @@
 //                                            <-   {"signal": 15}, {"resize": [rows, columns]}
 //                                            <-   {"stdin_end": bytes}           all of stdin is
 //                                            sent
+//   {"line": "..."}                          ->   of the FIFO that the run follows
 //   {"exited": {"status"|"signal": n,
 //               "stdout": n, "stderr": n}}   ->   bytes of output sent in all
 //   {"file": {"index": i, "size": n}}        ->   and n raw bytes after the newline, or
@@ -39,6 +40,7 @@ inline constexpr std::uint64_t kProtocolVersion = 1;
 inline constexpr std::size_t kMaxLine = 1U << 20;                // bytes, with the newline
 inline constexpr std::size_t kBufferSize = 64U << 10;            // bytes of a stream at a time
 inline constexpr std::uint64_t kMaxCollectedFile = 64ULL << 20;  // bytes
+inline constexpr std::size_t kMaxFollowedLine = 64U << 10;       // bytes of a LineMessage
 inline constexpr int kMaxSignal = 64;
 
 struct WindowSize {
@@ -54,6 +56,7 @@ struct RunMessage {
     std::map<std::string, std::string> environment;  // added to the lab's own
     std::vector<std::string> collect;                // absolute paths
     std::optional<WindowSize> terminal;              // give it a terminal of this size, not pipes
+    std::string follow;  // absolute path: a FIFO is made there, and its lines are sent; or empty
 };
 struct SignalMessage {
     int number = 0;
@@ -84,9 +87,12 @@ struct MissingMessage {
     std::size_t index = 0;
     std::string why;
 };
+struct LineMessage {
+    std::string text;  // UTF-8
+};
 struct ByeMessage {};
 using AgentMessage =
-    std::variant<HelloMessage, ExitedMessage, FileMessage, MissingMessage, ByeMessage>;
+    std::variant<HelloMessage, LineMessage, ExitedMessage, FileMessage, MissingMessage, ByeMessage>;
 
 /// The line for `message`, with its newline. Errors (Stage::kUsage): a text is not UTF-8, or the
 /// line would be longer than kMaxLine.

@@ -50,7 +50,8 @@ Result<RunMessage> make_run_message(const LabRequest& request, Console console) 
                    .cwd = request.cwd,
                    .environment = request.environment,
                    .collect = request.collect,
-                   .terminal = std::nullopt};
+                   .terminal = std::nullopt,
+                   .follow = request.follow};
     if (console == Console::kPty) {
         run.terminal = our_window_size();
         const char* terminal_type = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe)

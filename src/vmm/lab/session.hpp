@@ -67,6 +67,7 @@ class Session {
     asio::awaitable<void> limit_grace(int signal);
 
     Result<> on_message(HelloMessage&& hello);
+    Result<> on_message(LineMessage&& line);
     Result<> on_message(ExitedMessage&& exited);
     Result<> on_message(FileMessage&& file);
     Result<> on_message(MissingMessage&& missing);

@@ -78,6 +78,12 @@ Result<> Session::on_message(HelloMessage&& hello) {
     return {};
 }
 
+Result<> Session::on_message(LineMessage&& line) {
+    if (!answered_ || exited_ || !request_.on_line) return out_of_turn("line");
+    request_.on_line(line.text);
+    return {};
+}
+
 Result<> Session::on_message(ExitedMessage&& exited) {
     if (!answered_ || exited_) return out_of_turn("exited");
     exited_ = exited;

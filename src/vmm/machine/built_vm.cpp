@@ -15,6 +15,19 @@ Result<kvm::Vcpu> create_vcpu(kvm::Vm& vm, const realm::CreateRecStep& step) {
 
 }  // namespace
 
+PopulateMeter::PopulateMeter(const realm::LaunchPlan& plan, PopulateProgress progress)
+    : progress_(std::move(progress)) {
+    for (const realm::PlanStep& step : plan.steps())
+        if (const auto* populate = std::get_if<realm::PopulateStep>(&step))
+            total_ += plan.layout().blobs[populate->blob].bytes().size();
+    add(0);
+}
+
+void PopulateMeter::add(std::uint64_t bytes) {
+    done_ += bytes;
+    if (progress_) progress_(done_, total_);
+}
+
 Result<> check_mpidr(const kvm::Vcpu& vcpu, const realm::CreateRecStep& step) {
     RVMM_TRY(const std::uint64_t mpidr, vcpu.mpidr());
     if (mpidr != step.mpidr)
@@ -40,17 +53,19 @@ Result<> create_gic(kvm::Vm& vm, const realm::Board& board, std::uint64_t alias)
 }
 
 Result<BuiltVm> build_vm(const realm::LaunchPlan& plan, const kvm::System& system,
-                         LoadedGuest& guest) {
+                         LoadedGuest& guest, PopulateProgress progress) {
     RVMM_TRY(auto created, system.create_vm(guest.ipa_bits()));
     auto vm = std::make_unique<kvm::Vm>(std::move(created));
     std::vector<kvm::Vcpu> vcpus;
     std::uint32_t number = 0;
     for (const MemorySlot& slot : guest.memory().slots())
         RVMM_CHECK(vm->add_memory(number++, slot.range, slot.host));
+    PopulateMeter meter(plan, std::move(progress));
     for (const realm::PlanStep& step : plan.steps()) {
         if (const auto* populate = std::get_if<realm::PopulateStep>(&step)) {
             const realm::Blob& blob = plan.layout().blobs[populate->blob];
             RVMM_CHECK(guest.memory().load(blob.base, blob.bytes()));
+            meter.add(blob.bytes().size());
         } else if (const auto* rec = std::get_if<realm::CreateRecStep>(&step)) {
             RVMM_TRY(auto vcpu, create_vcpu(*vm, *rec));
             vcpus.push_back(std::move(vcpu));

@@ -53,6 +53,12 @@ Result<std::unique_ptr<Machine>> Machine::create(const realm::LaunchPlan& plan, 
     return machine;
 }
 
+void Machine::observe(MachineObserver observer) {
+    observer_ = std::move(observer);
+    guest_.on_first_conversion(
+        [this] { asio::post(loop_, [this] { observer_.first_conversion(); }); });
+}
+
 Result<RunReport> Machine::run() {
     const auto begin = std::chrono::steady_clock::now();
     asio::signal_set signals(loop_, SIGINT, SIGTERM, SIGHUP);
@@ -63,9 +69,11 @@ Result<RunReport> Machine::run() {
     wait_for_power_key(power);
     const auto work = asio::make_work_guard(loop_);
     started_ = std::chrono::steady_clock::now();
+    observer_.first_entry();
     // vCPU 0 last: it may start any other, whose thread must be there to be told.
     for (const auto& thread : std::views::reverse(threads_)) thread->start();
     while (!ended_) loop_.run_one();
+    if (*ended_) observer_.ending(**ended_);
     guest_.stop_waiting();
     devices_->begin_close();
     stop_vcpus();
@@ -153,7 +161,9 @@ void Machine::end(RunOutcome outcome) {
 }
 
 void Machine::note_ready() {
-    if (!ready_) ready_ = std::chrono::steady_clock::now();
+    if (ready_) return;
+    ready_ = std::chrono::steady_clock::now();
+    observer_.ready();
 }
 
 void Machine::stop_vcpus() {

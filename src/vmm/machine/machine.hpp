@@ -21,6 +21,14 @@
 
 namespace rvmm::vmm {
 
+/// What somebody wants to know at once. All of it is called from the loop.
+struct MachineObserver {
+    std::function<void()> first_entry = [] {};       // the first vCPU is about to enter
+    std::function<void()> first_conversion = [] {};  // memory was shared, or made private
+    std::function<void()> ready = [] {};             // the guest says that it is up
+    std::function<void(const RunOutcome&)> ending = [](const RunOutcome&) {};
+};
+
 class Machine {
   public:
     /// Makes the board's devices and a thread for each vCPU; nothing runs yet. `guest`, `loop`,
@@ -34,6 +42,9 @@ class Machine {
     /// From the loop.
     DeviceSet& devices() { return *devices_; }
     const GuestKind& guest() const { return guest_; }
+
+    /// Before run().
+    void observe(MachineObserver observer);
 
     /// Starts the vCPUs and runs the loop until the guest or a signal ends it. Once.
     Result<RunReport> run();
@@ -83,6 +94,7 @@ class Machine {
     GuestKind& guest_;
     asio::io_context& loop_;
     ConsoleOutput& console_;
+    MachineObserver observer_;
     std::unique_ptr<DeviceSet> devices_;
     std::optional<Result<RunOutcome>> ended_;
     std::chrono::steady_clock::time_point started_;

@@ -22,6 +22,7 @@ constexpr const char* kConfig = "/job/image.cfg";
 constexpr const char* kReport = "/job/report.json";
 constexpr const char* kToken = "/job/token.cbor";
 constexpr const char* kProfiles = "/job/profiles.toml";
+constexpr const char* kEvents = "/job/events";
 constexpr std::uint64_t kLabMemory = 3ULL << 30;
 constexpr std::uint64_t kLabItself = 1ULL << 30;  // kernel, root and QEMU's own part of it
 
@@ -70,6 +71,7 @@ std::vector<std::string> command(const realm::LaunchPlan& plan, const RunRequest
     if (!request.profiles.empty()) argv.insert(argv.end(), {"--profiles", kProfiles});
     if (request.challenge)
         argv.insert(argv.end(), {"--token", kToken, "--challenge", to_hex(*request.challenge)});
+    if (request.events->heard()) argv.insert(argv.end(), {"--events", kEvents});
     if (plan.is_realm())
         argv.insert(argv.end(), {"--host", std::string(to_string(request.lab.machine.realms))});
     return argv;
@@ -100,6 +102,8 @@ Result<std::string> finish_report(const lab::LabOutcome& outcome, const realm::L
 }  // namespace
 
 Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunRequest& request) {
+    RunEvents& events = *request.events;
+    events.phase(Phase::kLab);
     RVMM_TRY(const auto config, lab::LabConfig::find(request.lab));
     lab::LabRequest lab_request;
     lab_request.argv = command(plan, request);
@@ -129,7 +133,13 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
         console.feed(bytes, [](std::string_view) {});
         log.add(bytes);
     };
-    RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
+    if (events.heard()) {
+        lab_request.follow = kEvents;
+        lab_request.on_line = [&](std::string_view line) { events.relay(line); };
+    }
+    const auto ran = lab::run_in_lab(config, lab_request);
+    events.phase(Phase::kShutdown);
+    RVMM_TRY(const auto& outcome, ran);
     log.keep();
     if (outcome.timed_out) warn("{}, and the guest had not started or did not stop", kTimeIsUp);
     result.exit_code = outcome.exit_code;

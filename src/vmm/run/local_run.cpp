@@ -67,10 +67,35 @@ Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
     return report;
 }
 
+/// Tells `events` what the machine does.
+MachineObserver observer_for(RunEvents& events) {
+    const auto reach = [&events](Milestone milestone) {
+        return [&events, milestone] { events.say(MilestoneEvent{milestone}); };
+    };
+    return {.first_entry =
+                [&events, say = reach(Milestone::kFirstEntry)] {
+                    events.phase(Phase::kGuest);
+                    say();
+                },
+            .first_conversion = reach(Milestone::kFirstConversion),
+            .ready = reach(Milestone::kReady),
+            .ending =
+                [&events](const RunOutcome& outcome) {
+                    if (outcome.kind == RunOutcome::Kind::kPanic)
+                        events.say(PanicEvent{outcome.detail});
+                    events.phase(Phase::kShutdown);
+                }};
+}
+
 Result<RunReport> watched_run(const realm::LaunchPlan& plan, const RunRequest& request,
                               Machine& machine, asio::io_context& loop, ConsoleOutput& console,
                               ConsoleLog log) {
     RunWatch watch(loop, request.watch, machine, console, std::move(log), request.inside_lab);
+    RunEvents& events = *request.events;
+    if (events.heard()) {
+        machine.observe(observer_for(events));
+        watch.on_first_byte([&] { events.say(MilestoneEvent{Milestone::kFirstConsoleByte}); });
+    }
     RVMM_TRY(RunReport report, run_machine(plan, machine, loop, watch));
     watch.finish(report);
     return report;
@@ -98,15 +123,23 @@ struct Built {
     std::string revision = {};  // of KVM's realm interface
 };
 
-Result<Built> build_loaded(const realm::LaunchPlan& plan, const kvm::System& system,
-                           std::unique_ptr<LoadedGuest> guest) {
-    RVMM_TRY(auto vm, build_vm(plan, system, *guest));
+PopulateProgress progress_for(const RunRequest& request) {
+    if (!request.events->heard()) return {};
+    return [&events = *request.events](std::uint64_t done, std::uint64_t total) {
+        events.progress(done, total);
+    };
+}
+
+Result<Built> build_loaded(const realm::LaunchPlan& plan, const RunRequest& request,
+                           const kvm::System& system, std::unique_ptr<LoadedGuest> guest) {
+    RVMM_TRY(auto vm, build_vm(plan, system, *guest, progress_for(request)));
     return Built{std::move(guest), std::move(vm)};
 }
 
-Result<Built> launch_realm(const realm::LaunchPlan& plan, cca::RealmVm vm,
-                           devices::ByteSink& console, TokenExchange* tokens) {
-    RVMM_TRY(auto populated, cca::PopulatedRealm::create(plan, std::move(vm)));
+Result<Built> launch_realm(const realm::LaunchPlan& plan, const RunRequest& request,
+                           cca::RealmVm vm, devices::ByteSink& console, TokenExchange* tokens) {
+    RVMM_TRY(auto populated,
+             cca::PopulatedRealm::create(plan, std::move(vm), progress_for(request)));
     RVMM_TRY(auto running, std::move(populated).activate());
     std::string revision = running.host().version;
     auto guest = std::make_unique<cca::CcaRealm>(std::move(running), plan.board().cpus.size(),
@@ -118,16 +151,16 @@ Result<Built> launch_realm(const realm::LaunchPlan& plan, cca::RealmVm vm,
 Result<Built> build(const realm::LaunchPlan& plan, const RunRequest& request, const LocalHost& host,
                     const kvm::System& system, devices::ByteSink& console, TokenExchange* tokens) {
     if (host.kind == RunsOn::kCca)
-        return launch_realm(plan, std::move(*host.realm_vm), console, tokens);
+        return launch_realm(plan, request, std::move(*host.realm_vm), console, tokens);
     if (host.kind == RunsOn::kEmulated) {
         RVMM_TRY(const auto rim, request.rim());
         RVMM_TRY(auto guest, EmulatedRealm::create(plan, rim, console, tokens));
-        RVMM_TRY(auto built, build_loaded(plan, system, std::move(guest)));
+        RVMM_TRY(auto built, build_loaded(plan, request, system, std::move(guest)));
         RVMM_CHECK(warn_about_parameters(*plan.spec().realm, built.vm.vcpus.front()));
         return built;
     }
     RVMM_TRY(auto guest, OrdinaryVm::create(plan, console));
-    return build_loaded(plan, system, std::move(guest));
+    return build_loaded(plan, request, system, std::move(guest));
 }
 
 /// As many as this user may have: a guest's vsock connections are a descriptor each, and the usual
@@ -143,6 +176,7 @@ void allow_descriptors() {
 
 Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& request,
                               const LocalHost& host, kvm::Driver& driver) {
+    request.events->phase(Phase::kPopulate);
     RVMM_TRY(const auto system, kvm::System::open(driver));
     RVMM_TRY(auto log, ConsoleLog::create(request.console_log));
     allow_descriptors();

@@ -45,6 +45,12 @@ Result<> check_watch(const realm::LaunchPlan& plan, const WatchSpec& watch) {
             .with_advice("mode = \"stdio\" under [serial] or in a [[console]] makes one"));
 }
 
+HostEvent host_event(const HostChoice& choice, bool emulated) {
+    HostEvent event{std::string(to_string(choice.host)), emulated};
+    if (choice.host == RunsOn::kCca) event.revision = choice.facts.realm_vm->host().version;
+    return event;
+}
+
 }  // namespace
 
 Result<HostChoice> choose_host_for(const realm::LaunchPlan& plan, const RunRequest& request) {
@@ -59,9 +65,11 @@ Result<HostChoice> choose_host_for(const realm::LaunchPlan& plan, const RunReque
 }
 
 Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& request) {
+    request.events->phase(Phase::kHost);
     RVMM_TRY(HostChoice choice, choose_host_for(plan, request));
     const RunsOn host = choice.host;
     const bool emulated = plan.is_realm() && host != RunsOn::kCca;
+    request.events->say(host_event(choice, emulated));
     if (emulated && !request.inside_lab) say_unprotected(host, request.lab.machine);
     switch (host) {
         case RunsOn::kLocalVm:

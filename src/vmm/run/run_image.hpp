@@ -3,11 +3,13 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/error.hpp"
 #include "realm/plan/launch_plan.hpp"
+#include "vmm/events/run_events.hpp"
 #include "vmm/hosts/host_facts.hpp"
 #include "vmm/kvm/driver.hpp"
 #include "vmm/lab/lab_config.hpp"
@@ -39,6 +41,8 @@ struct RunRequest {
     WatchSpec watch = {};
     std::optional<std::filesystem::path> console_log = {};  // a new file for what the guest prints
     ControlWishes control = {};
+    /// What hears how the run goes.
+    std::shared_ptr<RunEvents> events = std::make_shared<RunEvents>();
     std::string profiles;           // text of the user's table of profiles; empty: there is none
     kvm::Driver* driver = nullptr;  // what KVM is reached through; nullptr: the kernel itself
     bool records = false;           // `driver` makes a recording

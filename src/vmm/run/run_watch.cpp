@@ -1,6 +1,7 @@
 #include "vmm/run/run_watch.hpp"
 
 #include <csignal>
+#include <utility>
 
 namespace rvmm::vmm {
 
@@ -51,6 +52,7 @@ void RunWatch::end_at(asio::steady_timer& timer, std::string why, bool unless_up
 }
 
 void RunWatch::see(ByteSpan bytes) {
+    if (first_byte_ && !bytes.empty()) std::exchange(first_byte_, {})();
     log_.add(bytes);
     watch_.feed(bytes);
 }

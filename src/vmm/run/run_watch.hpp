@@ -1,6 +1,7 @@
 // What looks after a run that nobody looks at: its console and its time.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <asio/io_context.hpp>
@@ -25,6 +26,9 @@ class RunWatch {
     RunWatch(const RunWatch&) = delete;
     RunWatch& operator=(const RunWatch&) = delete;
 
+    /// `seen` is called from the loop when the console says its first byte.
+    void on_first_byte(std::function<void()> seen) { first_byte_ = std::move(seen); }
+
     /// Types what the guest had no room for. From the loop.
     void resume_sending();
     /// Puts what was seen into the report of the ended run.
@@ -39,6 +43,7 @@ class RunWatch {
     ConsoleOutput& console_;
     ConsoleLog log_;
     ConsoleWatch watch_;
+    std::function<void()> first_byte_;
     std::string sending_;  // what the guest has not taken
     asio::steady_timer deadline_;
     asio::steady_timer boot_limit_;

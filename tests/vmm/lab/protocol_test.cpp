@@ -38,20 +38,23 @@ TEST(HostMessage, Run_SurvivesTheTrip) {
     run.environment = {{"A", "1"}, {"B", "x=y"}};
     run.collect = {"/a", "/b c"};
     run.terminal = WindowSize{50, 132};
+    run.follow = "/job/events";
     const auto back = std::get<RunMessage>(round_trip(run));
     EXPECT_EQ(back.argv, run.argv);
     EXPECT_EQ(back.cwd, run.cwd);
     EXPECT_EQ(back.environment, run.environment);
     EXPECT_EQ(back.collect, run.collect);
     EXPECT_EQ(back.terminal, run.terminal);
+    EXPECT_EQ(back.follow, run.follow);
 }
 
 TEST(HostMessage, RunWithNothingOptional_SurvivesTheTrip) {
-    const auto back = std::get<RunMessage>(round_trip(RunMessage{{"true"}, "/", {}, {}, {}}));
+    const auto back = std::get<RunMessage>(round_trip(RunMessage{{"true"}, "/", {}, {}, {}, {}}));
     EXPECT_EQ(back.argv, std::vector<std::string>{"true"});
     EXPECT_TRUE(back.environment.empty());
     EXPECT_TRUE(back.collect.empty());
     EXPECT_FALSE(back.terminal);
+    EXPECT_TRUE(back.follow.empty());
 }
 
 TEST(HostMessage, SmallOnes_SurviveTheTrip) {
@@ -62,7 +65,7 @@ TEST(HostMessage, SmallOnes_SurviveTheTrip) {
 
 TEST(HostMessage, TextThatIsNotUtf8OrTooLong_IsAUsageError) {
     for (const std::string& bad : {std::string("\xff"), std::string(kMaxLine, 'x')}) {
-        const auto line = encode(HostMessage(RunMessage{{bad}, "/", {}, {}, {}}));
+        const auto line = encode(HostMessage(RunMessage{{bad}, "/", {}, {}, {}, {}}));
         ASSERT_FALSE(line);
         EXPECT_EQ(line.error().stage(), Stage::kUsage);
     }
@@ -82,27 +85,28 @@ TEST(HostMessage, Nonsense_IsRefused) {
 TEST(AgentMessage, AWholeConversation_ArrivesInAnyPieces) {
     Bytes content(1000);
     for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<std::byte>(i);
-    const std::string text = encode(AgentMessage(HelloMessage{1})) +
-                             encode(AgentMessage(ExitedMessage{42, false, 7, UINT64_MAX})) +
-                             encode(AgentMessage(FileMessage{3, content})) +
-                             encode(AgentMessage(FileMessage{4, {}})) +
-                             encode(AgentMessage(MissingMessage{5, "not \xff there"})) +
-                             encode(AgentMessage(ByeMessage{}));
+    const std::string text =
+        encode(AgentMessage(HelloMessage{1})) + encode(AgentMessage(LineMessage{R"({"a":"\n"})"})) +
+        encode(AgentMessage(ExitedMessage{42, false, 7, UINT64_MAX})) +
+        encode(AgentMessage(FileMessage{3, content})) + encode(AgentMessage(FileMessage{4, {}})) +
+        encode(AgentMessage(MissingMessage{5, "not \xff there"})) +
+        encode(AgentMessage(ByeMessage{}));
     for (const std::size_t step : {std::size_t{1}, std::size_t{7}, text.size()}) {
         const auto messages = read_all(text, step);
         ASSERT_TRUE(messages);
-        ASSERT_EQ(messages->size(), 6U);
+        ASSERT_EQ(messages->size(), 7U);
         EXPECT_EQ(std::get<HelloMessage>((*messages)[0]).version, 1U);
-        const auto& exited = std::get<ExitedMessage>((*messages)[1]);
+        EXPECT_EQ(std::get<LineMessage>((*messages)[1]).text, R"({"a":"\n"})");
+        const auto& exited = std::get<ExitedMessage>((*messages)[2]);
         EXPECT_EQ(exited.number, 42);
         EXPECT_FALSE(exited.signalled);
         EXPECT_EQ(exited.stdout_bytes, 7U);
         EXPECT_EQ(exited.stderr_bytes, UINT64_MAX);
-        EXPECT_EQ(std::get<FileMessage>((*messages)[2]).index, 3U);
-        EXPECT_EQ(std::get<FileMessage>((*messages)[2]).content, content);
-        EXPECT_TRUE(std::get<FileMessage>((*messages)[3]).content.empty());
-        EXPECT_EQ(std::get<MissingMessage>((*messages)[4]).index, 5U);
-        EXPECT_TRUE(std::holds_alternative<ByeMessage>((*messages)[5]));
+        EXPECT_EQ(std::get<FileMessage>((*messages)[3]).index, 3U);
+        EXPECT_EQ(std::get<FileMessage>((*messages)[3]).content, content);
+        EXPECT_TRUE(std::get<FileMessage>((*messages)[4]).content.empty());
+        EXPECT_EQ(std::get<MissingMessage>((*messages)[5]).index, 5U);
+        EXPECT_TRUE(std::holds_alternative<ByeMessage>((*messages)[6]));
     }
 }
 
@@ -128,6 +132,14 @@ TEST(AgentMessage, Nonsense_IsRefused) {
           R"({"file":{"index":0}})", R"({"file":{"index":0,"size":67108865}})",
           R"({"missing":{"index":0}})"})
         EXPECT_FALSE(read_all(std::string(line) + "\n", 999)) << line;
+}
+
+TEST(AgentMessage, FollowedLineThatIsTooLong_IsRefused) {
+    const auto line = [](std::size_t size) {
+        return encode(AgentMessage(LineMessage{std::string(size, 'x')}));
+    };
+    EXPECT_TRUE(read_all(line(kMaxFollowedLine), kMaxLine));
+    EXPECT_FALSE(read_all(line(kMaxFollowedLine + 1), kMaxLine));
 }
 
 TEST(AgentMessage, LineWithoutAnEnd_IsRefused) {
