@@ -81,7 +81,7 @@ Result<realm::Folded> measure_launch(const RunOptions& options, const ProfileFil
                  realm::load_measured_input(options.expect_measurement, {}, profiles.table));
         expected = reference->rim;
     }
-    RVMM_TRY(const realm::Folded folded,
+    RVMM_TRY(realm::Folded folded,
              fold_with_log(plan, options.measurement_log,
                            [&, line = progress_line("measuring")](auto done, auto total) {
                                if (line) line(done, total);

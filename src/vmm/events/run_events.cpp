@@ -48,7 +48,7 @@ Result<std::shared_ptr<RunEvents>> RunEvents::create(const std::string& target,
     return std::make_shared<RunEvents>(std::move(sink), config);
 }
 
-void RunEvents::put(ordered_json json, bool from_lab) {
+void RunEvents::put(const ordered_json& json, bool from_lab) {
     if (lost_) return;
     ordered_json line = {{"time", to_microseconds(now_ - start_)}};
     line.update(json);
@@ -128,7 +128,7 @@ void RunEvents::end(const Result<int>& exit_code, const std::string& report) {
         if (durations_[static_cast<std::size_t>(Phase::kLab)])
             json["lab_peak_memory"] = peak_memory(RUSAGE_CHILDREN);
         if (!report.empty()) json["report"] = ordered_json::parse(report, nullptr, false);
-        put(std::move(json));
+        put(json);
         if (!sink_->finish(kReaderPatience)) lost_ = true;
     });
     const std::lock_guard lock(mutex_);

@@ -49,7 +49,7 @@ class RunEvents {
 
     double seconds(Clock::time_point at) const;
     /// With the lock.
-    void put(nlohmann::ordered_json json, bool from_lab = false);
+    void put(const nlohmann::ordered_json& json, bool from_lab = false);
     void begin_phase(Phase next, bool from_lab);
     void close_phase(Clock::time_point now);
 
