@@ -65,7 +65,9 @@ Result<RunReport> Machine::run() {
     started_ = std::chrono::steady_clock::now();
     // vCPU 0 last: it may start any other, whose thread must be there to be told.
     for (const auto& thread : std::views::reverse(threads_)) thread->start();
+    tell_observer();
     while (!ended_) loop_.run_one();
+    tell_observer();
     guest_.stop_waiting();
     devices_->begin_close();
     stop_vcpus();
@@ -125,13 +127,15 @@ Result<> Machine::pause(std::function<void()> done) {
 void Machine::vcpu_held(std::uint64_t pause) {
     if (pause_ != Pause::kBegun || pause != pauses_ || --not_held_ > 0) return;
     pause_ = Pause::kHeld;
+    tell_observer();
     for (const auto& done : std::exchange(pause_done_, {})) done();
 }
 
 void Machine::resume() {
     if (pause_ != Pause::kBegun && pause_ != Pause::kHeld) return;
-    pause_ = Pause::kNone;
+    const bool was_held = std::exchange(pause_, Pause::kNone) == Pause::kHeld;
     for (const auto& thread : threads_) thread->let_go();
+    if (was_held) tell_observer();
     for (const auto& done : std::exchange(pause_done_, {})) done();
 }
 
@@ -153,7 +157,13 @@ void Machine::end(RunOutcome outcome) {
 }
 
 void Machine::note_ready() {
-    if (!ready_) ready_ = std::chrono::steady_clock::now();
+    if (ready_) return;
+    ready_ = std::chrono::steady_clock::now();
+    tell_observer();
+}
+
+void Machine::tell_observer() {
+    if (observer_) observer_();
 }
 
 void Machine::stop_vcpus() {

@@ -39,6 +39,11 @@ class Machine {
     Result<RunReport> run();
     /// Ends the run with this outcome, if nothing has ended it yet. From the loop.
     void end(RunOutcome outcome);
+    bool is_ending() const { return ended_.has_value(); }
+
+    /// Called from run() when the vCPUs have started, and when is_ready(), is_paused() or
+    /// is_ending() has changed. Before run().
+    void set_observer(std::function<void()> observer) { observer_ = std::move(observer); }
 
     /// The guest is up, as far as it says so. From the loop.
     bool is_ready() const { return ready_.has_value(); }
@@ -64,6 +69,7 @@ class Machine {
 
   private:
     Machine(BuiltVm built, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console);
+    void tell_observer();
     void wait_for_power_key(asio::signal_set& signals);
     void start_cpu(const StartCpu& request);
     bool serve(kvm::Vcpu& vcpu, const kvm::Exit& exit);
@@ -88,6 +94,7 @@ class Machine {
     std::chrono::steady_clock::time_point started_;
     std::optional<std::chrono::steady_clock::time_point> ready_;
     asio::steady_timer grace_;
+    std::function<void()> observer_;
     enum class Pause : std::uint8_t { kNone, kBegun, kHeld, kRefused };
     Pause pause_ = Pause::kNone;
     std::uint64_t pauses_ = 0;  // a vCPU's answer may come when its pause is over
