@@ -34,7 +34,7 @@ Result<std::unique_ptr<KvmAccess>> KvmAccess::create(const std::string& record) 
 }
 
 Result<> KvmAccess::start_recording(const std::string& path) {
-    RVMM_TRY(auto file, NewFile::create(path, "recording"));
+    RVMM_TRY(auto file, NewFile::create(path, "recording", NewFile::Appears::kAtOnce));
     file_.emplace(std::move(file));
     write(vmm::kvm::recording_header(kernel_release(), *driver_));
     driver_ = &recorder_.emplace(

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.hpp"
@@ -13,6 +14,21 @@ namespace {
 
 constexpr std::size_t kBufferSize = 1U << 20;
 constexpr std::uint64_t kLongWork = 1ULL << 30;  // bytes
+
+std::string own_path(int fd) {
+    return fmt::format("/proc/self/fd/{}", fd);
+}
+
+/// A file in the folder of `path` that has no name yet: nothing where that cannot be had, or where
+/// `path` is there. Making one at `path` tells why.
+UniqueFd nameless_file(const std::filesystem::path& path) {
+    struct stat status = {};
+    if (!path.has_filename() || ::lstat(path.c_str(), &status) == 0 || errno != ENOENT) return {};
+    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    UniqueFd fd(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644));
+    if (!fd || ::access(own_path(fd.get()).c_str(), F_OK) != 0) return {};
+    return fd;
+}
 
 }  // namespace
 
@@ -24,7 +40,12 @@ Result<> print(std::string_view text, std::string_view what) {
     return write_all(Stage::kLaunch, STDOUT_FILENO, as_bytes(text), what);
 }
 
-Result<NewFile> NewFile::create(std::filesystem::path path, std::string what) {
+Result<NewFile> NewFile::create(std::filesystem::path path, std::string what, Appears appears) {
+    if (UniqueFd fd = appears == Appears::kWhole ? nameless_file(path) : UniqueFd()) {
+        NewFile file(std::move(path), std::move(what), std::move(fd));
+        file.named_ = false;
+        return file;
+    }
     UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!fd)
         return fail_errno(Stage::kUsage, errno, "cannot create the {} {}", what, path.native());
@@ -32,7 +53,7 @@ Result<NewFile> NewFile::create(std::filesystem::path path, std::string what) {
 }
 
 NewFile::~NewFile() {
-    if (fd_ && !finished_) ::unlink(path_.c_str());
+    if (fd_ && named_ && !finished_) ::unlink(path_.c_str());
 }
 
 Result<> NewFile::write(ByteSpan bytes) {
@@ -49,6 +70,9 @@ Result<> NewFile::flush() {
 
 Result<> NewFile::finish() {
     RVMM_CHECK(flush());
+    if (!named_ && ::linkat(AT_FDCWD, own_path(fd_.get()).c_str(), AT_FDCWD, path_.c_str(),
+                            AT_SYMLINK_FOLLOW) != 0)
+        return fail_errno(Stage::kUsage, errno, "cannot create the {} {}", what_, path_.native());
     finished_ = true;
     return {};
 }

@@ -23,8 +23,14 @@ Result<> print(std::string_view text, std::string_view what);
 /// finished.
 class NewFile {
   public:
+    enum class Appears : std::uint8_t {
+        kWhole,  // when it is finished, so that a killed rvmm leaves none; see create()
+        kAtOnce,
+    };
     /// Errors (Stage::kUsage): `path` exists, or cannot be created. `what` names it in errors.
-    static Result<NewFile> create(std::filesystem::path path, std::string what);
+    /// Where a folder can have no file without a name (O_TMPFILE) it appears at once.
+    static Result<NewFile> create(std::filesystem::path path, std::string what,
+                                  Appears appears = Appears::kWhole);
     NewFile(NewFile&&) noexcept = default;
     NewFile& operator=(NewFile&&) = delete;
     ~NewFile();
@@ -33,7 +39,7 @@ class NewFile {
     Result<> write(std::string_view text) { return write(as_bytes(text)); }
     /// Writes what is still in the buffer.
     Result<> flush();
-    /// The same, and keeps the file.
+    /// The same, and keeps the file. Errors (Stage::kUsage): `path` exists by now.
     Result<> finish();
 
   private:
@@ -44,6 +50,7 @@ class NewFile {
     std::string what_;
     UniqueFd fd_;
     std::string buffer_;
+    bool named_ = true;  // it is at `path_`
     bool finished_ = false;
 };
 

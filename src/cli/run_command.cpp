@@ -1,6 +1,8 @@
 #include "cli/run_command.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -130,9 +132,29 @@ Result<int> keep_token(NewFile& file, const vmm::RunResult& outcome) {
                 "docs/attestation.md says what a guest has to do, and which image does it"));
 }
 
+/// Some of the new files appear at the end only: that two are the same one is said in time.
+Result<> check_new_files(const RunOptions& options) {
+    std::map<std::filesystem::path, std::string_view> named;
+    for (const auto& [option, path] : {std::pair("--report", options.report),
+                                       {"--measurement-log", options.measurement_log},
+                                       {"--token", options.token},
+                                       {"--record", options.record},
+                                       {"--console-log", options.watch.console_log},
+                                       {"--events", options.events}}) {
+        if (path.empty()) continue;
+        const auto [other, is_new] =
+            named.emplace(std::filesystem::path(path).lexically_normal(), option);
+        if (!is_new)
+            return fail(Stage::kUsage, "{} and {} name the same file, {}", other->second, option,
+                        path);
+    }
+    return {};
+}
+
 /// A run to its end, and its report; empty if there is none.
 Result<int> run(const RunOptions& options, const std::shared_ptr<vmm::RunEvents>& events,
                 std::string& last_report) {
+    RVMM_CHECK(check_new_files(options));
     vmm::RunRequest request;
     request.events = events;
     RVMM_TRY(request.watch, watch_spec(options.watch, options.inside_lab));

@@ -74,6 +74,7 @@ check realm_by_flag 77 'real CCA hosts only' run --realm plain.cfg
 check profile 65 'sha512|hash' run good.cfg --set realm.hash=sha512
 check failed_run_leaves_no_report 66 'cannot open kernel' run good.cfg --set boot.kernel=nowhere --report new.json
 if [ -e new.json ]; then echo "FAIL report_of_nothing: an empty report is left"; failed=1; fi
+check one_file_for_two 64 '--report and --token name the same file, ./new' run good.cfg --report new --token ./new
 check unwritable_report 64 'cannot create the report' run good.cfg --report /nowhere/report.json
 
 rim=$(printf '0%.0s' $(seq 64))
@@ -229,6 +230,8 @@ check run_bad_name 64 'name takes 1 to 64 of letters' run good.cfg --name ../web
 check run_hidden_name 64 'not beginning with a dot: .web' run good.cfg --name .web
 check ctl_unknown 64 'no run is named web' ctl web status
 check ctl_raw_nothing 64 'raw needs a request' ctl web raw
+check ctl_wait_for_nothing 64 '--wait is for powerdown and quit: status ends no run' ctl web status --wait 5
+check ctl_wait_time 64 '--wait takes a time such as 30s, not soon' ctl web quit --wait soon
 check ctl_argument 64 'stop takes no argument' ctl web stop now
 if [ "$("$RVMM" ps --json)" = '[]' ] && [ ! -e "$XDG_RUNTIME_DIR/rvmm" ]; then echo "ok ps_nothing"
 else echo "FAIL ps_nothing"; failed=1; fi

@@ -29,8 +29,10 @@ cp "$here/attest/guest.sh" "$scratch/extra/extra.sh"
     >"$RVMM_LAB_OUT/attest.cpio"
 for file in "$RVMM_LAB_OUT/attest.cpio" "$here"/attest/{config,attest}.sh; do puts+=(--put "$file"); done
 "$RVMM" lab run "${puts[@]}" --put "$here/suite.sh" --put "$here/exits.sh" \
+    --put "$here/killed.sh" \
     --get /job/results:"$RVMM_LAB_OUT/results" \
     --get /job/events.ndjson:"$RVMM_LAB_OUT/events.ndjson" \
     --get /job/exit_codes:"$RVMM_LAB_OUT/exit_codes" \
     --get /job/rsi_probe.out:"$RVMM_LAB_OUT/rsi_probe.out" \
-    -- env RVMM_SOAK="${RVMM_SOAK:-0}" RVMM_LAB_CASES="${RVMM_LAB_CASES:-}" sh /job/suite.sh </dev/null
+    -- env RVMM_SOAK="${RVMM_SOAK:-0}" RVMM_LAB_CASES="${RVMM_LAB_CASES:-}" \
+    RVMM_KILL_SEED="${RVMM_KILL_SEED:-$RANDOM}" sh /job/suite.sh </dev/null

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <thread>
 #include <utility>
 
 #include "base/json_fields.hpp"
@@ -17,6 +18,7 @@ using nlohmann::ordered_json;
 
 constexpr auto kStatusPatience = std::chrono::milliseconds(500);
 constexpr auto kCommandPatience = std::chrono::seconds(5);
+constexpr auto kEndStep = std::chrono::milliseconds(20);
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kRequests = {{
     {"stop", "stop"},
@@ -123,6 +125,17 @@ Result<nlohmann::json> ask_run(const RunEntry& run, const std::string& request) 
         return fail(Stage::kLaunch, "{} is launching, and does not answer yet", run.name);
     RVMM_TRY(auto client, ControlClient::connect(run.socket, kCommandPatience));
     return client.ask(request);
+}
+
+Result<> wait_for_end(const RunEntry& run, std::chrono::nanoseconds patience) {
+    const auto begin = std::chrono::steady_clock::now();
+    while (run.process.is_alive()) {
+        if (std::chrono::steady_clock::now() - begin > patience)
+            return fail(Stage::kLaunch, "the run {} has not ended within {:g} s", run.name,
+                        std::chrono::duration<double>(patience).count());
+        std::this_thread::sleep_for(kEndStep);
+    }
+    return {};
 }
 
 Result<std::string> reply_text(const nlohmann::json& reply) {

@@ -1,6 +1,7 @@
 // What `rvmm ps` and `rvmm ctl` show and ask.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ Result<RunEntry> find_run(const RuntimeFolder::Surroundings& surroundings, const
 std::optional<std::string> request_for(const std::string& command);
 /// Sends `request` to the run's socket and returns the reply. Errors (Stage::kLaunch): no answer.
 Result<nlohmann::json> ask_run(const RunEntry& run, const std::string& request);
+/// Waits until the process of `run` has ended. Errors (Stage::kLaunch): it has not within
+/// `patience`.
+Result<> wait_for_end(const RunEntry& run, std::chrono::nanoseconds patience);
 /// What a reply says, for a person. Errors (Stage::kLaunch): it is an error reply.
 Result<std::string> reply_text(const nlohmann::json& reply);
 

@@ -53,13 +53,25 @@ Result<> write_entry(const RuntimeFolder& folder, const RunEntry& entry) {
     return {};
 }
 
-/// The run that has this name, if it lives.
-std::optional<RunEntry> living(const RuntimeFolder& folder, std::string_view name) {
+/// A socket that nobody listens at any more.
+bool is_dead_socket(const std::string& path) {
+    struct stat status = {};
+    sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+    if (path.size() >= sizeof address.sun_path || ::lstat(path.c_str(), &status) != 0 ||
+        !S_ISSOCK(status.st_mode))
+        return false;
+    std::ranges::copy(path, address.sun_path);
+    const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return fd &&
+           ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+           errno == ECONNREFUSED;
+}
+
+/// The run that the name's file tells of.
+std::optional<RunEntry> read_entry(const RuntimeFolder& folder, std::string_view name) {
     const auto text = read_file("entry", entry_file(folder, name), kMaxEntryFile);
     if (!text) return std::nullopt;
-    auto entry =
-        RunEntry::from_json(name, {reinterpret_cast<const char*>(text->data()), text->size()});
-    return entry && entry->process.is_alive() ? std::move(entry) : std::nullopt;
+    return RunEntry::from_json(name, {reinterpret_cast<const char*>(text->data()), text->size()});
 }
 
 /// Every name that some file here belongs to.
@@ -81,11 +93,14 @@ std::set<std::string> names_in(const RuntimeFolder& folder) {
 std::vector<RunEntry> sweep(const RuntimeFolder& folder) {
     std::vector<RunEntry> runs;
     for (const std::string& name : names_in(folder)) {
-        auto entry = living(folder, name);
-        if (entry)
+        auto entry = read_entry(folder, name);
+        if (entry && entry->process.is_alive()) {
             runs.push_back(*std::move(entry));
-        else
-            remove_files(folder, name);
+            continue;
+        }
+        // One of --control's is elsewhere, and another run may have the path now.
+        if (entry && is_dead_socket(entry->socket)) ::unlink(entry->socket.c_str());
+        remove_files(folder, name);
     }
     return runs;
 }

@@ -18,6 +18,7 @@
 #include "vmm/lab/lab_config.hpp"
 #include "vmm/lab/lab_image.hpp"
 #include "vmm/lab/qemu_arguments.hpp"
+#include "vmm/service/service_notifier.hpp"
 
 namespace rvmm::vmm::lab {
 
@@ -40,6 +41,7 @@ struct LabRequest {
     std::vector<LabDisk> disks = {};
     bool network = false;  // that reaches what this machine reaches, as eth0
     Console console = Console::kPipes;
+    ServiceNotifier* service = nullptr;  // is told when the command starts, and that all goes on
     bool output_to_stderr = false;  // the command's output goes there too: stdout is not its own
     std::function<void(ByteSpan)> output_tap = {};  // sees the command's output first
     /// A FIFO that the command finds in the lab, and who gets its lines, without their newlines.

@@ -19,6 +19,7 @@
 #include "vmm/lab/protocol.hpp"
 #include "vmm/lab/qemu_process.hpp"
 #include "vmm/lab/readiness.hpp"
+#include "vmm/service/heartbeat.hpp"
 #include "vmm/terminal/escape_filter.hpp"
 
 namespace rvmm::vmm::lab {
@@ -108,6 +109,7 @@ class Session {
     std::optional<Output> stdout_;
     std::optional<Output> stderr_;
     std::optional<EscapeFilter> escapes_;
+    std::optional<Heartbeat> heartbeat_;
 
     std::chrono::steady_clock::time_point answered_at_;
     bool answered_ = false;

@@ -75,6 +75,10 @@ Result<> Session::on_message(HelloMessage&& hello) {
     boot_timer_.cancel();
     send(run_);
     tell_stdin_end();
+    if (request_.service != nullptr) {
+        request_.service->ready("host lab, running");
+        heartbeat_.emplace(io_, *request_.service).start();
+    }
     return {};
 }
 

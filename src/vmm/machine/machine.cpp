@@ -53,10 +53,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const realm::LaunchPlan& plan, 
     return machine;
 }
 
-void Machine::observe(MachineObserver observer) {
-    observer_ = std::move(observer);
-    guest_.on_first_conversion(
-        [this] { asio::post(loop_, [this] { observer_.first_conversion(); }); });
+void Machine::tell(const std::function<void(const MachineObserver&)>& what) const {
+    for (const MachineObserver& observer : observers_) what(observer);
 }
 
 Result<RunReport> Machine::run() {
@@ -67,13 +65,18 @@ Result<RunReport> Machine::run() {
     });
     asio::signal_set power(loop_, SIGPWR);
     wait_for_power_key(power);
+    guest_.on_first_conversion([this] {
+        asio::post(loop_, [this] {
+            tell([](const MachineObserver& observer) { observer.first_conversion(); });
+        });
+    });
     const auto work = asio::make_work_guard(loop_);
     started_ = std::chrono::steady_clock::now();
-    observer_.first_entry();
+    tell([](const MachineObserver& observer) { observer.first_entry(); });
     // vCPU 0 last: it may start any other, whose thread must be there to be told.
     for (const auto& thread : std::views::reverse(threads_)) thread->start();
     while (!ended_) loop_.run_one();
-    if (*ended_) observer_.ending(**ended_);
+    tell([this](const MachineObserver& observer) { observer.ending(*ended_); });
     guest_.stop_waiting();
     devices_->begin_close();
     stop_vcpus();
@@ -133,13 +136,15 @@ Result<> Machine::pause(std::function<void()> done) {
 void Machine::vcpu_held(std::uint64_t pause) {
     if (pause_ != Pause::kBegun || pause != pauses_ || --not_held_ > 0) return;
     pause_ = Pause::kHeld;
+    tell([](const MachineObserver& observer) { observer.held(true); });
     for (const auto& done : std::exchange(pause_done_, {})) done();
 }
 
 void Machine::resume() {
     if (pause_ != Pause::kBegun && pause_ != Pause::kHeld) return;
-    pause_ = Pause::kNone;
+    const bool was_held = std::exchange(pause_, Pause::kNone) == Pause::kHeld;
     for (const auto& thread : threads_) thread->let_go();
+    if (was_held) tell([](const MachineObserver& observer) { observer.held(false); });
     for (const auto& done : std::exchange(pause_done_, {})) done();
 }
 
@@ -163,7 +168,7 @@ void Machine::end(RunOutcome outcome) {
 void Machine::note_ready() {
     if (ready_) return;
     ready_ = std::chrono::steady_clock::now();
-    observer_.ready();
+    tell([](const MachineObserver& observer) { observer.ready(); });
 }
 
 void Machine::stop_vcpus() {

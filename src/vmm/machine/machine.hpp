@@ -23,10 +23,11 @@ namespace rvmm::vmm {
 
 /// What somebody wants to know at once. All of it is called from the loop.
 struct MachineObserver {
-    std::function<void()> first_entry = [] {};       // the first vCPU is about to enter
-    std::function<void()> first_conversion = [] {};  // memory was shared, or made private
-    std::function<void()> ready = [] {};             // the guest says that it is up
-    std::function<void(const RunOutcome&)> ending = [](const RunOutcome&) {};
+    std::function<void()> first_entry = [] {};          // the first vCPU is about to enter
+    std::function<void()> first_conversion = [] {};     // memory was shared, or made private
+    std::function<void()> ready = [] {};                // the guest says that it is up
+    std::function<void(bool held)> held = [](bool) {};  // by pause(), and let go again
+    std::function<void(const Result<RunOutcome>&)> ending = [](const Result<RunOutcome>&) {};
 };
 
 class Machine {
@@ -44,12 +45,13 @@ class Machine {
     const GuestKind& guest() const { return guest_; }
 
     /// Before run().
-    void observe(MachineObserver observer);
+    void observe(MachineObserver observer) { observers_.push_back(std::move(observer)); }
 
     /// Starts the vCPUs and runs the loop until the guest or a signal ends it. Once.
     Result<RunReport> run();
     /// Ends the run with this outcome, if nothing has ended it yet. From the loop.
     void end(RunOutcome outcome);
+    bool is_ending() const { return ended_.has_value(); }
 
     /// The guest is up, as far as it says so. From the loop.
     bool is_ready() const { return ready_.has_value(); }
@@ -75,6 +77,7 @@ class Machine {
 
   private:
     Machine(BuiltVm built, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console);
+    void tell(const std::function<void(const MachineObserver&)>& what) const;
     void wait_for_power_key(asio::signal_set& signals);
     void start_cpu(const StartCpu& request);
     bool serve(kvm::Vcpu& vcpu, const kvm::Exit& exit);
@@ -94,7 +97,7 @@ class Machine {
     GuestKind& guest_;
     asio::io_context& loop_;
     ConsoleOutput& console_;
-    MachineObserver observer_;
+    std::vector<MachineObserver> observers_;
     std::unique_ptr<DeviceSet> devices_;
     std::optional<Result<RunOutcome>> ended_;
     std::chrono::steady_clock::time_point started_;

@@ -102,10 +102,13 @@ Result<std::string> finish_report(const lab::LabOutcome& outcome, const realm::L
 }  // namespace
 
 Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunRequest& request) {
+    ServiceNotifier service;
+    service.status("host lab, launching");
     RunEvents& events = *request.events;
     events.phase(Phase::kLab);
     RVMM_TRY(const auto config, lab::LabConfig::find(request.lab));
     lab::LabRequest lab_request;
+    lab_request.service = &service;
     lab_request.argv = command(plan, request);
     RVMM_TRY(auto devices, devices_in_lab(plan.spec()));
     add_images(plan, devices.spec, lab_request);
@@ -139,6 +142,7 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     }
     const auto ran = lab::run_in_lab(config, lab_request);
     events.phase(Phase::kShutdown);
+    service.stopping("host lab, ending");
     RVMM_TRY(const auto& outcome, ran);
     log.keep();
     if (outcome.timed_out) warn("{}, and the guest had not started or did not stop", kTimeIsUp);

@@ -15,6 +15,7 @@
 #include "vmm/run/console_keys.hpp"
 #include "vmm/run/report.hpp"
 #include "vmm/run/run_control.hpp"
+#include "vmm/run/run_service.hpp"
 #include "vmm/run/run_watch.hpp"
 #include "vmm/terminal/terminal.hpp"
 
@@ -80,9 +81,9 @@ MachineObserver observer_for(RunEvents& events) {
             .first_conversion = reach(Milestone::kFirstConversion),
             .ready = reach(Milestone::kReady),
             .ending =
-                [&events](const RunOutcome& outcome) {
-                    if (outcome.kind == RunOutcome::Kind::kPanic)
-                        events.say(PanicEvent{outcome.detail});
+                [&events](const Result<RunOutcome>& outcome) {
+                    if (outcome && outcome->kind == RunOutcome::Kind::kPanic)
+                        events.say(PanicEvent{outcome->detail});
                     events.phase(Phase::kShutdown);
                 }};
 }
@@ -181,6 +182,7 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     RVMM_TRY(auto log, ConsoleLog::create(request.console_log));
     allow_descriptors();
     asio::io_context loop(1);
+    RunService service(loop, host.kind);
     std::unique_ptr<RunControl> control;
     // The outer rvmm is the one that people control.
     if (!request.inside_lab || request.control.any()) {
@@ -197,10 +199,10 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
              Machine::create(plan, std::move(built.vm), *built.guest, loop, console, wanted));
     RVMM_CHECK(request.loaded());
     const RanOn ran_on{host.kind, built.revision};
-    if (control) {
-        const auto known = request.known_rim();
-        RVMM_CHECK(control->serve(plan, *machine, ran_on, known ? to_hex(*known) : std::string()));
-    }
+    const auto known = request.known_rim();
+    const std::string known_rim = known ? to_hex(*known) : std::string();
+    if (control) RVMM_CHECK(control->serve(plan, *machine, ran_on, known_rim));
+    service.follow(*machine, known_rim);
     const auto ran = watched_run(plan, request, *machine, loop, console, std::move(log));
     if (control) control->finish(ran);
     RVMM_TRY(const RunReport report, ran);

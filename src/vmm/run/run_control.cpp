@@ -65,6 +65,9 @@ Result<std::unique_ptr<RunControl>> RunControl::create(
     control->name_ = wishes.name.empty() ? default_run_name(config, ::getpid()) : wishes.name;
     if (!wishes.socket.empty()) {
         const std::string path = absolute_path(wishes.socket);
+        // A killed run may have left its socket there.
+        if (const auto folder = RuntimeFolder::find(surroundings); folder && *folder)
+            (void)running(**folder);
         RVMM_TRY(control->socket_, listen_at(path));
         control->own_socket_ = path;
     }

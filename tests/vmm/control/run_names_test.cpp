@@ -274,5 +274,44 @@ TEST_F(RunNamesTest, Replies_BecomeText) {
     EXPECT_FALSE(request_for("reset"));
 }
 
+TEST_F(RunNamesTest, SocketElsewhereOfADeadRun_IsRemovedUnlessSomebodyListens) {
+    const std::string dead = (root_ / "dead.sock").native();
+    const std::string alive = (root_ / "alive.sock").native();
+    const std::string plain = (root_ / "plain").native();
+    EXPECT_TRUE(listen_at(dead)) << "closed again, and the file stays";
+    const auto listens = listen_at(alive);
+    ASSERT_TRUE(listens);
+    std::ofstream(plain) << "mine";
+    const ProcessId gone = dead_process();
+    for (const auto& [name, socket] :
+         {std::pair("a", dead), {"b", alive}, {"c", plain}, {"d", std::string(300, 'x')}}) {
+        RunEntry left = entry(name, gone);
+        left.socket = socket;
+        leave(left);
+    }
+    EXPECT_THAT(names(), ElementsAre());
+    EXPECT_EQ(files(), 0u);
+    EXPECT_FALSE(fs::exists(dead));
+    EXPECT_TRUE(fs::exists(alive));
+    EXPECT_TRUE(fs::exists(plain));
+}
+
+TEST_F(RunNamesTest, WaitingForTheEnd_EndsWithTheProcessOrTheTime) {
+    EXPECT_TRUE(wait_for_end(entry("a", dead_process()), std::chrono::seconds(0)));
+    const auto late = wait_for_end(entry("a"), std::chrono::milliseconds(50));
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().stage(), Stage::kLaunch);
+    EXPECT_THAT(late.error().message(), HasSubstr("has not ended within 0.05 s"));
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::usleep(100'000);
+        ::_exit(0);
+    }
+    const auto process = ProcessId::of(child);
+    ASSERT_TRUE(process);
+    EXPECT_TRUE(wait_for_end(entry("a", *process), std::chrono::seconds(10)));
+    ::waitpid(child, nullptr, 0);
+}
+
 }  // namespace
 }  // namespace rvmm::vmm

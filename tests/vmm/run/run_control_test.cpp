@@ -147,6 +147,14 @@ TEST_F(RunControlTest, SocketAtAPath_IsThereAloneAndGoneAfterwards) {
     ASSERT_TRUE(result) << result.error().message();
     EXPECT_FALSE(fs::exists(path));
     EXPECT_TRUE(nothing_left());
+    // One that a killed run has left is no obstacle.
+    EXPECT_TRUE(listen_at(path));
+    EXPECT_FALSE(run({.name = "web", .socket = path}, [](LiveGuest&) {})) << "nobody's";
+    std::ofstream(machine.path("runtime") / "rvmm" / "dead.json")
+        << RunEntry{.name = "dead", .process = {::getpid(), 1}, .socket = path}.to_json();
+    const auto again = run({.name = "web", .socket = path}, [](LiveGuest&) {});
+    ASSERT_TRUE(again) << again.error().message();
+    EXPECT_TRUE(nothing_left());
     std::ofstream(path) << "mine";
     const auto refused = run({.socket = path}, [](LiveGuest&) {});
     ASSERT_FALSE(refused);
