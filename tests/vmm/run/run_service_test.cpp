@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include <asio/post.hpp>
 #include <gmock/gmock.h>
 
 #include "realm/plan/fold.hpp"
@@ -102,6 +103,25 @@ TEST_F(RunServiceTest, Watchdog_IsFedFromReadyToTheEndAlsoWhilePaused) {
     const auto rest = manager.all();
     ASSERT_FALSE(rest.empty());
     EXPECT_THAT(rest.back(), StartsWith("STOPPING=1\n")) << "nothing follows it";
+}
+
+TEST_F(RunServiceTest, GuestThatSaysSo_IsUp) {
+    const LiveGuest guest(machine.fake, GuestOn::kEmulatedRealm, [&](LiveGuest& self) {
+        EXPECT_EQ(told(), "STATUS=host emulated, launching");
+        EXPECT_EQ(told(), "READY=1\nSTATUS=host emulated, running");
+        EXPECT_EQ(told(), "STATUS=host emulated, up");
+        self.perform(system_off());
+    });
+    const auto ran = run_machine_on(
+        machine.plan(), machine.fake, {},
+        [](Machine& made, asio::io_context& loop, ConsoleOutput&) -> Result<RunReport> {
+            RunService service(loop, RunsOn::kEmulated);
+            service.follow(made, "");
+            asio::post(loop, [&] { made.note_ready(); });
+            return made.run();
+        });
+    ASSERT_TRUE(ran.report) << ran.report.error().message();
+    EXPECT_EQ(told(), "STOPPING=1\nSTATUS=host emulated, ending");
 }
 
 TEST_F(RunServiceTest, ManagerThatIsGone_IsAWarningAndNoMore) {
