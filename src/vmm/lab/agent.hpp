@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "vmm/lab/agent_child.hpp"
+#include "vmm/lab/inner_links.hpp"
 #include "vmm/lab/outbox.hpp"
 #include "vmm/lab/protocol.hpp"
 
@@ -56,6 +57,7 @@ class Agent {
     Result<> on_message(const SignalMessage& signal);
     Result<> on_message(const ResizeMessage& resize);
     Result<> on_message(const StdinEndMessage& end);
+    Result<> on_message(const LinkMessage& link);
     Result<> read_lines(ByteSpan bytes);
 
     void on_child_ended(int wait_status);
@@ -70,6 +72,7 @@ class Agent {
     Stream control_;
     asio::signal_set child_signal_;
     Outbox<Stream> outbox_;
+    InnerLinks links_;
     LineReader lines_;
 
     std::optional<RunMessage> run_;

@@ -13,6 +13,7 @@
 #include "vmm/lab/lab.hpp"
 #include "vmm/run/lab_devices.hpp"
 #include "vmm/run/report.hpp"
+#include "vmm/run/run_control.hpp"
 #include "vmm/run/run_watch.hpp"
 
 namespace rvmm::vmm {
@@ -22,6 +23,7 @@ constexpr const char* kConfig = "/job/image.cfg";
 constexpr const char* kReport = "/job/report.json";
 constexpr const char* kToken = "/job/token.cbor";
 constexpr const char* kProfiles = "/job/profiles.toml";
+constexpr const char* kControl = "/job/control.sock";
 constexpr std::uint64_t kLabMemory = 3ULL << 30;
 constexpr std::uint64_t kLabItself = 1ULL << 30;  // kernel, root and QEMU's own part of it
 
@@ -75,6 +77,14 @@ std::vector<std::string> command(const realm::LaunchPlan& plan, const RunRequest
     return argv;
 }
 
+/// Joins our control socket, if there is one, to one of the rvmm inside.
+void add_control(RunControl& control, const std::string& rim, lab::LabRequest& request) {
+    if (control.socket() < 0) return;
+    request.argv.insert(request.argv.end(), {"--control", kControl, "--name", control.name()});
+    request.sockets.push_back(
+        {control.socket(), kControl, [&control, rim] { control.set_answers(rim); }});
+}
+
 /// Our report: the inner one, with where it came from. Errors: it is missing or says another RIM.
 Result<std::string> finish_report(const lab::LabOutcome& outcome, const realm::LaunchPlan& plan,
                                   const std::string& rim, const ConsoleLines& console) {
@@ -120,7 +130,6 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     RVMM_TRY(const auto rim, request.rim());
     RunResult result;
     result.host = RunsOn::kLab;
-    if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
     ConsoleLines console;
     RVMM_TRY(auto log, ConsoleLog::create(request.console_log));
     lab_request.output_to_stderr = request.console_to_stderr;
@@ -129,6 +138,9 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
         console.feed(bytes, [](std::string_view) {});
         log.add(bytes);
     };
+    RVMM_TRY(const auto control, RunControl::create(plan, request.control, RunsOn::kLab));
+    if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
+    add_control(*control, to_hex(rim), lab_request);
     RVMM_TRY(const auto outcome, lab::run_in_lab(config, lab_request));
     log.keep();
     if (outcome.timed_out) warn("{}, and the guest had not started or did not stop", kTimeIsUp);

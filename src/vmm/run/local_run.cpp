@@ -150,7 +150,7 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     std::unique_ptr<RunControl> control;
     // The outer rvmm is the one that people control.
     if (!request.inside_lab || request.control.any()) {
-        RVMM_TRY(control, RunControl::create(plan, request.control, host.kind, loop));
+        RVMM_TRY(control, RunControl::create(plan, request.control, host.kind));
     }
     ConsoleOutput console(loop, console_descriptor(plan, request));
     RunResult result;
@@ -165,7 +165,8 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     const RanOn ran_on{host.kind, built.revision};
     if (control) {
         const auto known = request.known_rim();
-        RVMM_CHECK(control->serve(plan, *machine, ran_on, known ? to_hex(*known) : std::string()));
+        RVMM_CHECK(
+            control->serve(loop, plan, *machine, ran_on, known ? to_hex(*known) : std::string()));
     }
     const auto ran = watched_run(plan, request, *machine, loop, console, std::move(log));
     if (control) control->finish(ran);
