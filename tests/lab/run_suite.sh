@@ -28,7 +28,7 @@ cp "$here/attest/guest.sh" "$scratch/extra/extra.sh"
 { cat "$RVMM_GUESTS/linux.cpio" && (cd "$scratch/extra" && echo extra.sh | cpio --quiet -o -H newc); } \
     >"$RVMM_LAB_OUT/attest.cpio"
 for file in "$RVMM_LAB_OUT/attest.cpio" "$here"/attest/{config,attest}.sh; do puts+=(--put "$file"); done
-"$RVMM" lab run "${puts[@]}" --put "$here/suite.sh" --put "$here/exits.sh" \
+"$RVMM" lab run "${puts[@]}" --put "$here/suite.sh" --put "$here/exits.sh" --put "$here/control_inside.sh" \
     --get /job/results:"$RVMM_LAB_OUT/results" \
     --get /job/rsi_probe.out:"$RVMM_LAB_OUT/rsi_probe.out" \
     -- env RVMM_SOAK="${RVMM_SOAK:-0}" RVMM_LAB_CASES="${RVMM_LAB_CASES:-}" sh /job/suite.sh </dev/null
