@@ -19,6 +19,9 @@ void check(const AgentMessage& message) {
         if (line->text.size() > kMaxFollowedLine) std::abort();
     if (const auto* file = std::get_if<FileMessage>(&message))
         if (file->content.size() > kMaxCollectedFile) std::abort();
+    if (const auto* link = std::get_if<LinkMessage>(&message))
+        if (const auto* data = std::get_if<LinkData>(&link->what))
+            if (data->bytes.empty() || data->bytes.size() > kLinkWindow) std::abort();
 }
 
 /// A whole conversation with some of its bytes changed, as `edits` say: position, position, byte.
@@ -27,7 +30,11 @@ std::string edited_conversation(ByteSpan edits) {
         encode(AgentMessage(HelloMessage{1})) + encode(AgentMessage(LineMessage{"a line"})) +
         encode(AgentMessage(ExitedMessage{2, false, 3, 4})) +
         encode(AgentMessage(FileMessage{0, Bytes(20, std::byte{'f'})})) +
-        encode(AgentMessage(MissingMessage{1, "why"})) + encode(AgentMessage(ByeMessage{}));
+        encode(AgentMessage(MissingMessage{1, "why"})) +
+        encode(AgentMessage(LinkMessage{1, LinkData{"\x01\\{}\r\n"}})) +
+        encode(AgentMessage(LinkMessage{1, LinkTaken{9}})) +
+        encode(AgentMessage(LinkMessage{1, LinkEnd{}})) +
+        encode(AgentMessage(LinkMessage{2, LinkClose{}})) + encode(AgentMessage(ByeMessage{}));
     for (; edits.size() >= 3; edits = edits.subspan(3))
         text[load_le<std::uint16_t>(edits) % text.size()] = static_cast<char>(edits[2]);
     return text;

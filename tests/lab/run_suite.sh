@@ -29,7 +29,7 @@ cp "$here/attest/guest.sh" "$scratch/extra/extra.sh"
     >"$RVMM_LAB_OUT/attest.cpio"
 for file in "$RVMM_LAB_OUT/attest.cpio" "$here"/attest/{config,attest}.sh; do puts+=(--put "$file"); done
 "$RVMM" lab run "${puts[@]}" --put "$here/suite.sh" --put "$here/exits.sh" \
-    --put "$here/killed.sh" \
+    --put "$here/killed.sh" --put "$here/control_inside.sh" \
     --get /job/results:"$RVMM_LAB_OUT/results" \
     --get /job/events.ndjson:"$RVMM_LAB_OUT/events.ndjson" \
     --get /job/exit_codes:"$RVMM_LAB_OUT/exit_codes" \

@@ -337,10 +337,12 @@ case_doctor() {
 [ ! -e exits.sh ] || . ./exits.sh
 # shellcheck source=tests/lab/killed.sh
 [ ! -e killed.sh ] || . ./killed.sh
+# shellcheck source=tests/lab/control_inside.sh
+[ ! -e control_inside.sh ] || . ./control_inside.sh
 # shellcheck source=tests/lab/attest/attest.sh
 [ ! -e attest.sh ] || . ./attest.sh
 
-all="hello hello_token measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings pvpanic signals exits time_limits exits_linux pipe
+all="hello hello_token measured hello_cpus_4 hello_cpus_17 hello_cpus_20 hello_sha512 hello_vm endings pvpanic signals exits time_limits control_inside exits_linux pipe
 convert_all convert_pages rsi_probe launches killed not_allowed doctor linux devices_realm devices_vm
 hostile_realm hostile_vm attest"
 for case in ${RVMM_LAB_CASES:-$all}; do

@@ -5,15 +5,12 @@
 #include "vmm/control/qmp_text.hpp"
 
 namespace rvmm::vmm {
-namespace {
-
-// Until a connection is tried again that could not be taken, for lack of descriptors.
-constexpr auto kRetryAfter = std::chrono::milliseconds(100);
-
-}  // namespace
 
 ControlServer::ControlServer(asio::io_context& loop, ControlTarget& target, std::string name)
-    : loop_(loop), target_(target), name_(std::move(name)), acceptor_(loop), retry_(loop) {}
+    : loop_(loop),
+      target_(target),
+      name_(std::move(name)),
+      acceptor_(loop, [this](ControlConnection::Socket socket) { add(std::move(socket)); }) {}
 
 ControlServer::~ControlServer() {
     const auto clients = clients_;
@@ -21,27 +18,7 @@ ControlServer::~ControlServer() {
 }
 
 Result<> ControlServer::listen(UniqueFd socket) {
-    asio::error_code error;
-    acceptor_.assign(asio::local::stream_protocol(), socket.get(), error);
-    if (error)
-        return fail_errno(Stage::kLaunch, error.value(), "cannot wait on the control socket");
-    static_cast<void>(socket.release());
-    accept();
-    return {};
-}
-
-void ControlServer::accept() {
-    acceptor_.async_accept([this](const asio::error_code& error, ControlConnection::Socket socket) {
-        if (error == asio::error::operation_aborted) return;
-        if (!error) {
-            add(std::move(socket));
-            return accept();
-        }
-        retry_.expires_after(kRetryAfter);
-        retry_.async_wait([this](const asio::error_code& cancelled) {
-            if (!cancelled) accept();
-        });
-    });
+    return acceptor_.listen(std::move(socket));
 }
 
 void ControlServer::add_client(UniqueFd socket) {
@@ -77,9 +54,7 @@ void ControlServer::tell(std::string_view event, nlohmann::ordered_json data) {
 }
 
 void ControlServer::close(std::chrono::milliseconds patience) {
-    asio::error_code ignored;
-    acceptor_.close(ignored);
-    retry_.cancel();
+    acceptor_.close();
     const auto clients = clients_;
     for (const auto& client : clients) client->finish();
     const auto deadline = std::chrono::steady_clock::now() + patience;

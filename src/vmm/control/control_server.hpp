@@ -10,13 +10,12 @@
 #include <string_view>
 
 #include <asio/io_context.hpp>
-#include <asio/local/stream_protocol.hpp>
-#include <asio/steady_timer.hpp>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "vmm/control/control_connection.hpp"
+#include "vmm/control/socket_acceptor.hpp"
 
 namespace rvmm::vmm {
 
@@ -46,15 +45,12 @@ class ControlServer {
     void close(std::chrono::milliseconds patience);
 
   private:
-    using Acceptor = asio::local::stream_protocol::acceptor;
-    void accept();
     void add(ControlConnection::Socket socket);
 
     asio::io_context& loop_;
     ControlTarget& target_;
     const std::string name_;
-    Acceptor acceptor_;
-    asio::steady_timer retry_;
+    SocketAcceptor acceptor_;
     bool held_ = false;  // as clients were told
     std::set<std::shared_ptr<ControlConnection>> clients_;
 };

@@ -33,7 +33,10 @@ Agent::Agent(Ports ports)
       errors_(io_, ports.errors.release()),
       control_(io_, ports.control.release()),
       child_signal_(io_, SIGCHLD),
-      outbox_(control_) {}
+      outbox_(control_),
+      links_(io_, [this](LinkMessage message) {
+          outbox_.send(encode(AgentMessage(std::move(message))));
+      }) {}
 
 Error Agent::run() {
     ::signal(SIGPIPE, SIG_IGN);
@@ -109,6 +112,10 @@ Result<> Agent::on_message(const StdinEndMessage& end) {
     stdin_total_ = end.total;
     end_stdin_if_all_copied();
     return {};
+}
+
+Result<> Agent::on_message(const LinkMessage& link) {
+    return links_.take(link);
 }
 
 asio::awaitable<void> Agent::copy_stdin() {
@@ -202,7 +209,7 @@ void Agent::report_if_done() {
                                    .stdout_bytes = stdout_.bytes,
                                    .stderr_bytes = stderr_.bytes})));
     send_files();
-    outbox_.send(encode(AgentMessage(ByeMessage{})));
+    links_.finish(kLastWords, [this] { outbox_.send(encode(AgentMessage(ByeMessage{}))); });
 }
 
 void Agent::send_files() {

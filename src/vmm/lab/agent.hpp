@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "vmm/lab/agent_child.hpp"
 #include "vmm/lab/fifo_lines.hpp"
+#include "vmm/lab/inner_links.hpp"
 #include "vmm/lab/outbox.hpp"
 #include "vmm/lab/protocol.hpp"
 
@@ -57,6 +58,7 @@ class Agent {
     Result<> on_message(const SignalMessage& signal);
     Result<> on_message(const ResizeMessage& resize);
     Result<> on_message(const StdinEndMessage& end);
+    Result<> on_message(const LinkMessage& link);
     Result<> read_lines(ByteSpan bytes);
 
     void on_child_ended(int wait_status);
@@ -71,6 +73,7 @@ class Agent {
     Stream control_;
     asio::signal_set child_signal_;
     Outbox<Stream> outbox_;
+    InnerLinks links_;
     LineReader lines_;
 
     std::optional<RunMessage> run_;

@@ -32,6 +32,13 @@ enum class Console : std::uint8_t {
 
 inline constexpr auto kTimeGrace = std::chrono::milliseconds(1500);
 
+/// A socket of this machine whose clients reach one in the lab.
+struct LabSocket {
+    int listener = -1;   // a Unix stream socket that listens; the caller's
+    std::string inside;  // absolute path of the socket in the lab; clients wait until it listens
+    std::function<void()> answered = {};  // called, once, when who listens there has said something
+};
+
 struct LabRequest {
     std::vector<std::string> argv;  // not empty; UTF-8; argv[0] is found by PATH
     std::string cwd = "/job";
@@ -39,6 +46,7 @@ struct LabRequest {
     std::vector<LabFile> files = {};                      // put in before the command starts
     std::vector<std::string> collect = {};                // absolute paths to bring back afterwards
     std::vector<LabDisk> disks = {};
+    std::vector<LabSocket> sockets = {};
     bool network = false;  // that reaches what this machine reaches, as eth0
     Console console = Console::kPipes;
     ServiceNotifier* service = nullptr;  // is told when the command starts, and that all goes on

@@ -86,6 +86,7 @@ std::optional<HostMessage> host_message(const json& message) {
     if (const auto size = window_size(member(message, "resize"))) return ResizeMessage{*size};
     if (const auto total = as_unsigned(member(message, "stdin_end"), UINT64_MAX))
         return StdinEndMessage{*total};
+    if (const json* body = member(message, "link")) return parse_link(*body);
     return std::nullopt;
 }
 
@@ -121,6 +122,7 @@ std::optional<AgentMessage> agent_message(const json& message, std::size_t& cont
         return MissingMessage{static_cast<std::size_t>(*index), std::move(*why)};
     }
     if (member(message, "bye") != nullptr) return ByeMessage{};
+    if (const json* body = member(message, "link")) return parse_link(*body);
     return std::nullopt;
 }
 

@@ -3,7 +3,7 @@
 // A message is one line of JSON, an object with one member. Both ways over the port kControlPort:
 //
 //   agent                                         outside
-//   {"hello": 1}                             ->
+//   {"hello": 2}                             ->
 //                                            <-   {"run": {...}}                 once
 //                                            <-   {"signal": 15}, {"resize": [rows, columns]}
 //                                            <-   {"stdin_end": bytes}           all of stdin is
@@ -14,6 +14,7 @@
 //   {"file": {"index": i, "size": n}}        ->   and n raw bytes after the newline, or
 //   {"missing": {"index": i, "why": "..."}}  ->   for each path to collect, in order
 //   {"bye": true}                            ->
+//   {"link": {...}}                         <-  ->   connections: link_message.hpp
 //
 // The command's stdin and stdout are the port kConsolePort, its stderr is kStderrPort, as raw
 // bytes. Ports have no end and no order among them: that is what the byte counts are for.
@@ -29,6 +30,7 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
+#include "vmm/lab/link_message.hpp"
 
 namespace rvmm::vmm::lab {
 
@@ -36,7 +38,7 @@ inline constexpr std::string_view kConsolePort = "org.rvmm.console";
 inline constexpr std::string_view kStderrPort = "org.rvmm.stderr";
 inline constexpr std::string_view kControlPort = "org.rvmm.control";
 
-inline constexpr std::uint64_t kProtocolVersion = 1;
+inline constexpr std::uint64_t kProtocolVersion = 2;
 inline constexpr std::size_t kMaxLine = 1U << 20;                // bytes, with the newline
 inline constexpr std::size_t kBufferSize = 64U << 10;            // bytes of a stream at a time
 inline constexpr std::uint64_t kMaxCollectedFile = 64ULL << 20;  // bytes
@@ -67,7 +69,8 @@ struct ResizeMessage {
 struct StdinEndMessage {
     std::uint64_t total = 0;
 };
-using HostMessage = std::variant<RunMessage, SignalMessage, ResizeMessage, StdinEndMessage>;
+using HostMessage =
+    std::variant<RunMessage, SignalMessage, ResizeMessage, StdinEndMessage, LinkMessage>;
 
 // From the agent to outside.
 struct HelloMessage {
@@ -91,8 +94,8 @@ struct LineMessage {
     std::string text;  // UTF-8
 };
 struct ByeMessage {};
-using AgentMessage =
-    std::variant<HelloMessage, LineMessage, ExitedMessage, FileMessage, MissingMessage, ByeMessage>;
+using AgentMessage = std::variant<HelloMessage, LineMessage, ExitedMessage, FileMessage,
+                                  MissingMessage, ByeMessage, LinkMessage>;
 
 /// The line for `message`, with its newline. Errors (Stage::kUsage): a text is not UTF-8, or the
 /// line would be longer than kMaxLine.

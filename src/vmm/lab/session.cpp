@@ -84,7 +84,8 @@ Session::Session(QemuProcess& qemu, const RunMessage& run, const LabRequest& req
       boot_timer_(io_, boot_limit),
       grace_timer_(io_),
       time_timer_(io_),
-      outbox_(control_) {
+      outbox_(control_),
+      links_(io_, [this](LinkMessage message) { send(std::move(message)); }) {
     signals_.add(SIGQUIT);
     signals_.add(SIGPWR);
     if (run.terminal) signals_.add(SIGWINCH);

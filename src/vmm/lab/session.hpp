@@ -16,6 +16,7 @@
 #include "vmm/lab/lab.hpp"
 #include "vmm/lab/log_tail.hpp"
 #include "vmm/lab/outbox.hpp"
+#include "vmm/lab/outer_links.hpp"
 #include "vmm/lab/protocol.hpp"
 #include "vmm/lab/qemu_process.hpp"
 #include "vmm/lab/readiness.hpp"
@@ -73,6 +74,7 @@ class Session {
     Result<> on_message(FileMessage&& file);
     Result<> on_message(MissingMessage&& missing);
     Result<> on_message(ByeMessage&&);
+    Result<> on_message(LinkMessage&& link);
     Result<> read_messages(ByteSpan bytes);
     Result<const std::string*> collected_path(std::size_t index) const;
 
@@ -103,6 +105,7 @@ class Session {
     asio::steady_timer grace_timer_;
     asio::steady_timer time_timer_;
     Outbox<Socket> outbox_;
+    OuterLinks links_;
     AgentMessageReader reader_;
     LogTail log_;
     std::optional<SharedInput> stdin_;
@@ -114,6 +117,7 @@ class Session {
     std::chrono::steady_clock::time_point answered_at_;
     bool answered_ = false;
     bool bye_ = false;
+    bool links_done_ = false;
     std::uint64_t stdin_bytes_ = 0;
     bool stdin_ended_ = false;
     std::optional<int> end_signal_;

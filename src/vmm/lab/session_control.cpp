@@ -79,6 +79,7 @@ Result<> Session::on_message(HelloMessage&& hello) {
         request_.service->ready("host lab, running");
         heartbeat_.emplace(io_, *request_.service).start();
     }
+    for (const LabSocket& socket : request_.sockets) RVMM_CHECK(links_.join(socket));
     return {};
 }
 
@@ -110,8 +111,15 @@ Result<> Session::on_message(MissingMessage&& missing) {
 Result<> Session::on_message(ByeMessage&&) {
     if (!exited_ || bye_) return out_of_turn("bye");
     bye_ = true;
-    finish_if_complete();
+    links_.finish(kLastWords, [this] {
+        links_done_ = true;
+        finish_if_complete();
+    });
     return {};
+}
+
+Result<> Session::on_message(LinkMessage&& link) {
+    return links_.take(link);
 }
 
 Result<const std::string*> Session::collected_path(std::size_t index) const {
@@ -131,7 +139,8 @@ void Session::tell_stdin_end() {
 }
 
 void Session::finish_if_complete() {
-    if (!bye_ || stdout_->bytes < exited_->stdout_bytes || stderr_->bytes < exited_->stderr_bytes)
+    if (!links_done_ || stdout_->bytes < exited_->stdout_bytes ||
+        stderr_->bytes < exited_->stderr_bytes)
         return;
     // A command that does not handle it ends by the signal that says so.
     if (request_.deadline && exited_->signalled && exited_->number == SIGALRM) return time_is_up();

@@ -13,6 +13,7 @@
 #include "vmm/lab/lab.hpp"
 #include "vmm/run/lab_devices.hpp"
 #include "vmm/run/report.hpp"
+#include "vmm/run/run_control.hpp"
 #include "vmm/run/run_watch.hpp"
 
 namespace rvmm::vmm {
@@ -23,6 +24,7 @@ constexpr const char* kReport = "/job/report.json";
 constexpr const char* kToken = "/job/token.cbor";
 constexpr const char* kProfiles = "/job/profiles.toml";
 constexpr const char* kEvents = "/job/events";
+constexpr const char* kControl = "/job/control.sock";
 constexpr std::uint64_t kLabMemory = 3ULL << 30;
 constexpr std::uint64_t kLabItself = 1ULL << 30;  // kernel, root and QEMU's own part of it
 
@@ -77,6 +79,14 @@ std::vector<std::string> command(const realm::LaunchPlan& plan, const RunRequest
     return argv;
 }
 
+/// Joins our control socket, if there is one, to one of the rvmm inside.
+void add_control(RunControl& control, const std::string& rim, lab::LabRequest& request) {
+    if (control.socket() < 0) return;
+    request.argv.insert(request.argv.end(), {"--control", kControl, "--name", control.name()});
+    request.sockets.push_back(
+        {control.socket(), kControl, [&control, rim] { control.set_answers(rim); }});
+}
+
 /// Our report: the inner one, with where it came from. Errors: it is missing or says another RIM.
 Result<std::string> finish_report(const lab::LabOutcome& outcome, const realm::LaunchPlan& plan,
                                   const std::string& rim, const ConsoleLines& console) {
@@ -99,54 +109,33 @@ Result<std::string> finish_report(const lab::LabOutcome& outcome, const realm::L
     return json.dump();
 }
 
-}  // namespace
-
-Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunRequest& request) {
-    ServiceNotifier service;
-    service.status("host lab, launching");
-    RunEvents& events = *request.events;
-    events.phase(Phase::kLab);
-    RVMM_TRY(const auto config, lab::LabConfig::find(request.lab));
-    lab::LabRequest lab_request;
-    lab_request.service = &service;
-    lab_request.argv = command(plan, request);
-    RVMM_TRY(auto devices, devices_in_lab(plan.spec()));
-    add_images(plan, devices.spec, lab_request);
-    lab_request.disks = std::move(devices.disks);
-    lab_request.network = devices.network;
+/// What the lab is told to do, but for who listens to it.
+lab::LabRequest make_lab_request(const realm::LaunchPlan& plan, const RunRequest& request,
+                                 const lab::LabConfig& config, const LabDevices& devices) {
+    lab::LabRequest in_lab;
+    in_lab.argv = command(plan, request);
+    add_images(plan, devices.spec, in_lab);
+    in_lab.disks = devices.disks;
+    in_lab.network = devices.network;
     if (!request.profiles.empty())
-        lab_request.files.push_back({kProfiles, shared_bytes(as_bytes(request.profiles))});
-    lab_request.collect = {kReport, kToken};
-    for (const auto& [inside, file] : devices.files) lab_request.collect.push_back(inside);
-    lab_request.console =
-        realm::uses_stdio(plan.spec()) ? lab::Console::kSerial : lab::Console::kPipes;
+        in_lab.files.push_back({kProfiles, shared_bytes(as_bytes(request.profiles))});
+    in_lab.collect = {kReport, kToken};
+    for (const auto& [inside, file] : devices.files) in_lab.collect.push_back(inside);
+    in_lab.console = realm::uses_stdio(plan.spec()) ? lab::Console::kSerial : lab::Console::kPipes;
     // The guest's memory, twice where it shares all of it, and what the lab itself needs.
     if (!config.machine.memory)
-        lab_request.memory = std::max(kLabMemory, 2 * plan.spec().machine.memory + kLabItself);
-
-    RVMM_TRY(const auto rim, request.rim());
-    RunResult result;
-    result.host = RunsOn::kLab;
-    if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
-    ConsoleLines console;
-    RVMM_TRY(auto log, ConsoleLog::create(request.console_log));
-    lab_request.output_to_stderr = request.console_to_stderr;
-    lab_request.deadline = request.watch.deadline;
-    lab_request.output_tap = [&](ByteSpan bytes) {
-        console.feed(bytes, [](std::string_view) {});
-        log.add(bytes);
-    };
-    if (events.heard()) {
-        lab_request.follow = kEvents;
-        lab_request.on_line = [&](std::string_view line) { events.relay(line); };
+        in_lab.memory = std::max(kLabMemory, 2 * plan.spec().machine.memory + kLabItself);
+    in_lab.output_to_stderr = request.console_to_stderr;
+    in_lab.deadline = request.watch.deadline;
+    if (request.events->heard()) {
+        in_lab.follow = kEvents;
+        in_lab.on_line = [&events = *request.events](std::string_view line) { events.relay(line); };
     }
-    const auto ran = lab::run_in_lab(config, lab_request);
-    events.phase(Phase::kShutdown);
-    service.stopping("host lab, ending");
-    RVMM_TRY(const auto& outcome, ran);
-    log.keep();
-    if (outcome.timed_out) warn("{}, and the guest had not started or did not stop", kTimeIsUp);
-    result.exit_code = outcome.exit_code;
+    return in_lab;
+}
+
+/// What the lab's files are to us: consoles' files, and the token.
+Result<> take_files(const lab::LabOutcome& outcome, LabDevices& devices, RunResult& result) {
     for (auto& [inside, file] : devices.files) {
         const auto found = outcome.collected.find(inside);
         if (found == outcome.collected.end()) continue;
@@ -155,6 +144,39 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     }
     if (const auto token = outcome.collected.find(kToken); token != outcome.collected.end())
         result.token.emplace(token->second.begin(), token->second.end());
+    return {};
+}
+
+}  // namespace
+
+Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunRequest& request) {
+    request.events->phase(Phase::kLab);
+    ServiceNotifier service;
+    service.status("host lab, launching");
+    RVMM_TRY(const auto config, lab::LabConfig::find(request.lab));
+    RVMM_TRY(auto devices, devices_in_lab(plan.spec()));
+    lab::LabRequest in_lab = make_lab_request(plan, request, config, devices);
+    RVMM_TRY(const auto rim, request.rim());
+    RVMM_TRY(auto log, ConsoleLog::create(request.console_log));
+    ConsoleLines console;
+    in_lab.output_tap = [&](ByteSpan bytes) {
+        console.feed(bytes, [](std::string_view) {});
+        log.add(bytes);
+    };
+    in_lab.service = &service;
+    RVMM_TRY(const auto control, RunControl::create(plan, request.control, RunsOn::kLab));
+    add_control(*control, to_hex(rim), in_lab);
+    if (::isatty(STDERR_FILENO) == 1) note("booting the lab, some seconds");
+    const auto ran = lab::run_in_lab(config, in_lab);
+    request.events->phase(Phase::kShutdown);
+    service.stopping("host lab, ending");
+    RVMM_TRY(const auto& outcome, ran);
+    log.keep();
+    if (outcome.timed_out) warn("{}, and the guest had not started or did not stop", kTimeIsUp);
+    RunResult result;
+    result.host = RunsOn::kLab;
+    result.exit_code = outcome.exit_code;
+    RVMM_CHECK(take_files(outcome, devices, result));
     RVMM_TRY(result.report, finish_report(outcome, plan, to_hex(rim), console));
     return result;
 }

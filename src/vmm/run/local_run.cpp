@@ -186,7 +186,7 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     std::unique_ptr<RunControl> control;
     // The outer rvmm is the one that people control.
     if (!request.inside_lab || request.control.any()) {
-        RVMM_TRY(control, RunControl::create(plan, request.control, host.kind, loop));
+        RVMM_TRY(control, RunControl::create(plan, request.control, host.kind));
     }
     ConsoleOutput console(loop, console_descriptor(plan, request));
     RunResult result;
@@ -201,7 +201,7 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     const RanOn ran_on{host.kind, built.revision};
     const auto known = request.known_rim();
     const std::string known_rim = known ? to_hex(*known) : std::string();
-    if (control) RVMM_CHECK(control->serve(plan, *machine, ran_on, known_rim));
+    if (control) RVMM_CHECK(control->serve(loop, plan, *machine, ran_on, known_rim));
     service.follow(*machine, known_rim);
     const auto ran = watched_run(plan, request, *machine, loop, console, std::move(log));
     if (control) control->finish(ran);

@@ -57,10 +57,10 @@ Result<> ControlWishes::check() const {
 }
 
 Result<std::unique_ptr<RunControl>> RunControl::create(
-    const realm::LaunchPlan& plan, const ControlWishes& wishes, RunsOn host, asio::io_context& loop,
+    const realm::LaunchPlan& plan, const ControlWishes& wishes, RunsOn host,
     const RuntimeFolder::Surroundings& surroundings) {
     RVMM_CHECK(wishes.check());
-    std::unique_ptr<RunControl> control(new RunControl(loop));
+    std::unique_ptr<RunControl> control(new RunControl());
     const std::string config = absolute_path(plan.spec().source);
     control->name_ = wishes.name.empty() ? default_run_name(config, ::getpid()) : wishes.name;
     if (!wishes.socket.empty()) {
@@ -95,18 +95,21 @@ RunControl::~RunControl() {
     if (!own_socket_.empty()) ::unlink(own_socket_.c_str());
 }
 
-Result<> RunControl::serve(const realm::LaunchPlan& plan, Machine& machine, const RanOn& ran_on,
-                           const std::string& rim) {
-    if (claimed_) {
-        RunEntry entry = claimed_->entry();
-        entry.rim = rim;
-        entry.answers = true;
-        if (const auto updated = claimed_->update(std::move(entry)); !updated)
-            warn("{}", updated.error().message());
-    }
+void RunControl::set_answers(const std::string& rim) {
+    if (!claimed_) return;
+    RunEntry entry = claimed_->entry();
+    entry.rim = rim;
+    entry.answers = true;
+    if (const auto updated = claimed_->update(std::move(entry)); !updated)
+        warn("{}", updated.error().message());
+}
+
+Result<> RunControl::serve(asio::io_context& loop, const realm::LaunchPlan& plan, Machine& machine,
+                           const RanOn& ran_on, const std::string& rim) {
+    set_answers(rim);
     if (!socket_) return {};
     target_ = std::make_unique<MachineTarget>(plan, machine, facts_of(plan, ran_on, rim));
-    server_ = std::make_unique<ControlServer>(loop_, *target_, name_);
+    server_ = std::make_unique<ControlServer>(loop, *target_, name_);
     return server_->listen(std::move(socket_));
 }
 

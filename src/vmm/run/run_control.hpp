@@ -24,7 +24,7 @@ struct ControlWishes {
     Result<> check() const;
 };
 
-/// On the main thread, and so on the loop's. `loop` outlives it.
+/// On the main thread, and so on the loop's.
 class RunControl {
   public:
     /// Takes the name and makes the socket, which nobody answers yet. Errors (Stage::kUsage): the
@@ -32,22 +32,27 @@ class RunControl {
     /// and the run has a name. Without one that is a warning, and the run can not be controlled.
     static Result<std::unique_ptr<RunControl>> create(
         const realm::LaunchPlan& plan, const ControlWishes& wishes, RunsOn host,
-        asio::io_context& loop,
         const RuntimeFolder::Surroundings& surroundings = RuntimeFolder::ours());
     ~RunControl();
     RunControl(const RunControl&) = delete;
 
-    /// Answers from now on, when the loop runs. `rim` is hex, empty where it is not known.
-    Result<> serve(const realm::LaunchPlan& plan, Machine& machine, const RanOn& ran_on,
-                   const std::string& rim);
+    /// The run's, also where nobody gave it one.
+    const std::string& name() const { return name_; }
+    /// The socket, or -1: for who answers it in another way than by serve().
+    int socket() const { return socket_.get(); }
+    /// Somebody answers from now on. `rim` is hex, empty where it is not known.
+    void set_answers(const std::string& rim);
+
+    /// Answers from now on, when `loop` runs, which outlives it.
+    Result<> serve(asio::io_context& loop, const realm::LaunchPlan& plan, Machine& machine,
+                   const RanOn& ran_on, const std::string& rim);
     /// Tells clients how the run ended, and closes. `machine` of serve() is still there.
     void finish(const Result<RunReport>& report);
 
   private:
-    explicit RunControl(asio::io_context& loop) : loop_(loop) {}
+    RunControl() = default;
     Result<> claim_name(RunEntry entry, const RuntimeFolder::Surroundings& surroundings);
 
-    asio::io_context& loop_;
     std::string name_;
     std::optional<ClaimedName> claimed_;
     UniqueFd socket_;

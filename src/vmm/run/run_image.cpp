@@ -78,8 +78,6 @@ Result<RunResult> run_image(const realm::LaunchPlan& plan, const RunRequest& req
             return run_locally(plan, request, {host, std::move(choice.facts.realm_vm)},
                                driver_of(request));
         case RunsOn::kLab:
-            if (request.control.any())
-                return fail(Stage::kUsage, "a run in a lab has no --name and no --control yet");
             if (request.records)
                 return std::unexpected(
                     Error(Stage::kUsage, "a run in a lab makes no calls to this machine's KVM")

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -47,6 +48,11 @@ std::vector<std::string> RawClient::take_lines() {
     }
     EXPECT_EQ(received_, "");
     return lines;
+}
+
+std::string RawClient::take_text() {
+    receive();
+    return std::exchange(received_, {});
 }
 
 RawClient ControlBench::connect() {

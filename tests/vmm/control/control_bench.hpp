@@ -24,6 +24,8 @@ class RawClient {
     void receive();
     /// Everything read so far, and cut off. Each line must end as QMP has it.
     std::vector<std::string> take_lines();
+    /// Everything read so far, whatever it is, and cut off.
+    std::string take_text();
     bool closed() const { return closed_; }
     int fd() const { return fd_.get(); }
     void close() { fd_.reset(); }

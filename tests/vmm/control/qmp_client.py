@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """A QMP client as the specification has it, and nothing more: connects to the socket given, holds the
-guest and lets it go, and ends it. Prints what it was told."""
+guest and lets it go, and ends it; or gives the commands named. Prints what it was told.
+
+usage: qmp_client.py SOCKET [COMMAND...]"""
 
 import json
 import socket
@@ -32,5 +34,6 @@ def execute(command, **arguments):
 print("greeting", sorted(receive()["QMP"]))
 print(execute("query-status"))
 print(execute("qmp_capabilities"))
-for name in ("query-status", "stop", "query-status", "cont", "system_powerdown", "no-such", "quit"):
+everything = ("query-status", "stop", "query-status", "cont", "system_powerdown", "no-such", "quit")
+for name in sys.argv[2:] or everything:
     print(name, execute(name))

@@ -63,6 +63,45 @@ TEST(HostMessage, SmallOnes_SurviveTheTrip) {
     EXPECT_EQ(std::get<StdinEndMessage>(round_trip(StdinEndMessage{UINT64_MAX})).total, UINT64_MAX);
 }
 
+/// The same, told apart by what to_json() makes of them.
+bool same(const LinkMessage& one, const LinkMessage& other) {
+    return encode(AgentMessage(one)) == encode(AgentMessage(other));
+}
+
+TEST(LinkMessages, EveryKind_SurvivesTheTripBothWays) {
+    std::string bytes;
+    for (int i = 0; i < 1024; ++i) bytes += static_cast<char>(i % 256);
+    for (const LinkMessage& message :
+         {LinkMessage{1, LinkOpen{"/job/\u00fc"}}, LinkMessage{2, LinkData{bytes}},
+          LinkMessage{3, LinkData{std::string(kLinkWindow, '\x80')}},
+          LinkMessage{4, LinkTaken{kLinkWindow}}, LinkMessage{5, LinkEnd{}},
+          LinkMessage{UINT64_MAX, LinkClose{}}}) {
+        EXPECT_TRUE(same(std::get<LinkMessage>(round_trip(message)), message));
+        const auto back = read_all(encode(AgentMessage(message)), 1000);
+        ASSERT_TRUE(back && back->size() == 1);
+        EXPECT_TRUE(same(std::get<LinkMessage>(back->front()), message));
+    }
+    const auto back = std::get<LinkMessage>(round_trip(LinkMessage{1, LinkData{bytes}}));
+    EXPECT_EQ(std::get<LinkData>(back.what).bytes, bytes);
+}
+
+TEST(LinkMessages, Nonsense_IsRefused) {
+    const std::string long_data(kLinkWindow + 1, 'x');
+    for (const std::string& body :
+         {std::string("1"), std::string("{}"), std::string(R"({"id":1})"),
+          std::string(R"({"end":true})"), std::string(R"({"id":-1,"end":true})"),
+          std::string(R"({"id":1,"end":1})"), std::string(R"({"id":1,"close":false})"),
+          std::string(R"({"id":1,"taken":0})"), std::string(R"({"id":1,"taken":16385})"),
+          std::string(R"({"id":1,"data":""})"), std::string(R"({"id":1,"data":"\\q"})"),
+          std::string(R"({"id":1,"data":7})"), std::string(R"({"id":1,"open":"x"})"),
+          R"({"id":1,"open":"/)" + std::string(107, 'x') + "\"}",
+          R"({"id":1,"data":")" + long_data + "\"}"}) {
+        const std::string line = R"({"link":)" + body + "}";
+        EXPECT_FALSE(read_all(line + "\n", 999)) << line;
+        EXPECT_FALSE(parse_host_message(line)) << line;
+    }
+}
+
 TEST(HostMessage, TextThatIsNotUtf8OrTooLong_IsAUsageError) {
     for (const std::string& bad : {std::string("\xff"), std::string(kMaxLine, 'x')}) {
         const auto line = encode(HostMessage(RunMessage{{bad}, "/", {}, {}, {}, {}}));

@@ -126,9 +126,7 @@ TEST_F(RunControlTest, Quit_EndsAPausedRunAndSaysSo) {
 TEST_F(RunControlTest, NameInUse_IsRefusedBeforeTheLaunch) {
     const auto result = run({.name = "web"}, [&](LiveGuest& guest) {
         ASSERT_TRUE(guest.eventually([] { return listed().status == "running"; }));
-        asio::io_context loop;
-        const auto second =
-            RunControl::create(machine.plan(), {.name = "web"}, RunsOn::kLocalVm, loop);
+        const auto second = RunControl::create(machine.plan(), {.name = "web"}, RunsOn::kLocalVm);
         ASSERT_FALSE(second);
         EXPECT_EQ(second.error().stage(), Stage::kUsage);
         EXPECT_EQ(listed().status, "running");
