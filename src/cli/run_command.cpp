@@ -1,12 +1,14 @@
 #include "cli/run_command.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include <unistd.h>
 
+#include "base/exit_code.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "cli/dry_run.hpp"
@@ -22,6 +24,7 @@
 #include "realm/plan/measured_input.hpp"
 #include "vmm/run/report.hpp"
 #include "vmm/run/run_image.hpp"
+#include "vmm/suite/junit.hpp"
 
 namespace rvmm::cli {
 namespace {
@@ -34,6 +37,7 @@ struct RunOptions {
     bool json = false;
     bool stats = false;
     std::string report;
+    std::string junit;
     std::string profiles;
     std::string measurement_log;
     std::string expect_rim;
@@ -121,7 +125,8 @@ Result<int> keep_token(NewFile& file, const vmm::RunResult& outcome) {
                 "docs/attestation.md says what a guest has to do, and which image does it"));
 }
 
-Result<int> run(const RunOptions& options) {
+/// `found` is the report, where there is one.
+Result<int> launch(const RunOptions& options, std::string& found) {
     vmm::RunRequest request;
     RVMM_TRY(request.watch, watch_spec(options.watch, options.inside_lab));
     if (!options.watch.console_log.empty()) request.console_log = options.watch.console_log;
@@ -150,7 +155,8 @@ Result<int> run(const RunOptions& options) {
     };
     request.control = options.control;
     if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
-    request.wants_report = options.json || options.stats || report.has_value();
+    request.wants_report =
+        options.json || options.stats || report.has_value() || !options.junit.empty();
     request.loaded = [&]() -> Result<> {
         if (request.wants_report || request.control.any()) RVMM_CHECK(request.rim());
         plan.release_images();
@@ -171,6 +177,7 @@ Result<int> run(const RunOptions& options) {
     const auto recorded = kvm->finish();
     if (!run && !recorded) warn("{}", recorded.error().message());
     RVMM_TRY(const auto outcome, run);
+    found = outcome.report;
     RVMM_CHECK(recorded);
     Result<int> exit_code = outcome.exit_code;
     if (token) exit_code = keep_token(*token, outcome);
@@ -185,6 +192,25 @@ Result<int> run(const RunOptions& options) {
     }
     if (options.json) RVMM_CHECK(print(line, "the report"));
     return exit_code;
+}
+
+/// What came of it goes into the file of --junit too, whatever that was.
+Result<int> run(const RunOptions& options) {
+    std::string report;
+    if (options.junit.empty()) return launch(options, report);
+    RVMM_TRY(NewFile file, NewFile::create(options.junit, "JUnit file"));
+    const auto begin = std::chrono::steady_clock::now();
+    auto ended = launch(options, report);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    Result<> written = file.write(vmm::suite::junit_of_run(
+        {.config = options.config,
+         .seconds = took.count(),
+         .exit_code = ended ? *ended : to_int(exit_code(ended.error().stage())),
+         .error = ended ? std::string_view() : ended.error().message(),
+         .report = report}));
+    if (written) written = file.finish();
+    if (ended) RVMM_CHECK(written);
+    return ended;
 }
 
 constexpr const char* kRunExamples = R"(Examples:
@@ -225,6 +251,10 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     command->add_flag("--stats", options->stats,
                       "Say at the end what was counted: exits, memory, each device");
     command->add_option("--report", options->report, "Write the report to this new file")
+        ->type_name("FILE");
+    command
+        ->add_option("--junit", options->junit,
+                     "Write what came of it as JUnit's XML to this new file, for a CI server")
         ->type_name("FILE");
     command
         ->add_option("--measurement-log", options->measurement_log,

@@ -42,6 +42,7 @@ struct LabRequest {
     Console console = Console::kPipes;
     bool output_to_stderr = false;  // the command's output goes there too: stdout is not its own
     std::function<void(ByteSpan)> output_tap = {};  // sees the command's output first
+    bool output_to_tap_alone = false;               // nobody else does
     /// When the time is up. The command gets SIGALRM, and the lab is killed if it has not ended
     /// kTimeGrace later, or has not begun.
     std::optional<std::chrono::steady_clock::time_point> deadline = {};
