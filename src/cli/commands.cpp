@@ -20,6 +20,7 @@
 #include "cli/profiles_command.hpp"
 #include "cli/ps_command.hpp"
 #include "cli/run_command.hpp"
+#include "cli/test_command.hpp"
 #include "cli/token_command.hpp"
 
 namespace rvmm::cli {
@@ -40,6 +41,7 @@ int run_commands(int argc, char** argv) {
         "  rvmm man run | man -l -      the manual page of a command");
     CommandResult result;
     add_run_command(app, result);
+    add_test_command(app, result);
     add_measure_command(app, result);
     add_explain_command(app, result);
     add_diff_command(app, result);

@@ -89,7 +89,7 @@ ordered_json blobs_of(const realm::LaunchPlan& plan) {
 /// Options of `rvmm run` that write a file, or ask for what only a run has.
 constexpr const char* kOfRunsAlone[] = {"--report",  "--measurement-log", "--token",
                                         "--record",  "--console-log",     "--stats",
-                                        "--control", "--events"};
+                                        "--control", "--events",          "--junit"};
 
 }  // namespace
 

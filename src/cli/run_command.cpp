@@ -1,14 +1,13 @@
 #include "cli/run_command.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include <unistd.h>
 
+#include "base/exit_code.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "cli/dry_run.hpp"
@@ -17,6 +16,7 @@
 #include "cli/lab_option.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
+#include "cli/run_outputs.hpp"
 #include "cli/watch_options.hpp"
 #include "realm/plan/compare.hpp"
 #include "realm/plan/expected_rim.hpp"
@@ -36,6 +36,7 @@ struct RunOptions {
     bool json = false;
     bool stats = false;
     std::string report;
+    std::string junit;
     std::string profiles;
     std::string measurement_log;
     std::string expect_rim;
@@ -132,29 +133,9 @@ Result<int> keep_token(NewFile& file, const vmm::RunResult& outcome) {
                 "docs/attestation.md says what a guest has to do, and which image does it"));
 }
 
-/// Some of the new files appear at the end only: that two are the same one is said in time.
-Result<> check_new_files(const RunOptions& options) {
-    std::map<std::filesystem::path, std::string_view> named;
-    for (const auto& [option, path] : {std::pair("--report", options.report),
-                                       {"--measurement-log", options.measurement_log},
-                                       {"--token", options.token},
-                                       {"--record", options.record},
-                                       {"--console-log", options.watch.console_log},
-                                       {"--events", options.events}}) {
-        if (path.empty()) continue;
-        const auto [other, is_new] =
-            named.emplace(std::filesystem::path(path).lexically_normal(), option);
-        if (!is_new)
-            return fail(Stage::kUsage, "{} and {} name the same file, {}", other->second, option,
-                        path);
-    }
-    return {};
-}
-
-/// A run to its end, and its report; empty if there is none.
-Result<int> run(const RunOptions& options, const std::shared_ptr<vmm::RunEvents>& events,
-                std::string& last_report) {
-    RVMM_CHECK(check_new_files(options));
+/// A run to its end. `found` is the report, where there is one.
+Result<int> launch(const RunOptions& options, const std::shared_ptr<vmm::RunEvents>& events,
+                   std::string& found) {
     vmm::RunRequest request;
     request.events = events;
     RVMM_TRY(request.watch, watch_spec(options.watch, options.inside_lab));
@@ -185,7 +166,8 @@ Result<int> run(const RunOptions& options, const std::shared_ptr<vmm::RunEvents>
     };
     request.control = options.control;
     if (is_measured_first(options, plan)) RVMM_CHECK(request.rim());
-    request.wants_report = options.json || options.stats || report.has_value() || events->heard();
+    request.wants_report = options.json || options.stats || report.has_value() ||
+                           !options.junit.empty() || events->heard();
     request.loaded = [&]() -> Result<> {
         if (request.wants_report || request.control.any()) RVMM_CHECK(request.rim());
         plan.release_images();
@@ -206,12 +188,12 @@ Result<int> run(const RunOptions& options, const std::shared_ptr<vmm::RunEvents>
     const auto recorded = kvm->finish();
     if (!run && !recorded) warn("{}", recorded.error().message());
     RVMM_TRY(const auto outcome, run);
+    found = outcome.report;
     RVMM_CHECK(recorded);
     Result<int> exit_code = outcome.exit_code;
     if (token) exit_code = keep_token(*token, outcome);
     // None was asked for, or the lab's rvmm said why there is none.
     if (outcome.report.empty()) return exit_code;
-    last_report = outcome.report;
     if (options.stats)
         for (const std::string& stat : vmm::stats_of(outcome.report)) note("{}", stat);
     const std::string line = outcome.report + "\n";
@@ -223,13 +205,21 @@ Result<int> run(const RunOptions& options, const std::shared_ptr<vmm::RunEvents>
     return exit_code;
 }
 
-/// The same, and what --events hears of it.
+/// The same, and what --events and --junit hear of it.
 Result<int> run(const RunOptions& options) {
-    RVMM_TRY(const auto events, vmm::RunEvents::create(options.events, options.config));
-    std::string report;
-    const auto result = run(options, events, report);
-    events->end(result, report);
-    return result;
+    RVMM_CHECK(check_new_files({{"--report", options.report},
+                                {"--measurement-log", options.measurement_log},
+                                {"--token", options.token},
+                                {"--record", options.record},
+                                {"--console-log", options.watch.console_log},
+                                {"--events", options.events},
+                                {"--junit", options.junit}}));
+    return with_junit(options.junit, options.config, [&](std::string& report) -> Result<int> {
+        RVMM_TRY(const auto events, vmm::RunEvents::create(options.events, options.config));
+        auto ended = launch(options, events, report);
+        events->end(ended, report);
+        return ended;
+    });
 }
 
 constexpr const char* kRunExamples = R"(Examples:
@@ -272,6 +262,10 @@ void add_run_command(CLI::App& app, CommandResult& result) {
     command->add_flag("--stats", options->stats,
                       "Say at the end what was counted: exits, memory, each device");
     command->add_option("--report", options->report, "Write the report to this new file")
+        ->type_name("FILE");
+    command
+        ->add_option("--junit", options->junit,
+                     "Write what came of it as JUnit's XML to this new file, for a CI server")
         ->type_name("FILE");
     command
         ->add_option("--measurement-log", options->measurement_log,

@@ -75,7 +75,7 @@ ends nothing_to_type_into 64 'no console to type into' image.cfg --host lab --se
 ends vm_with_a_rim 64 'no measurement' plain.cfg --host lab --expect-rim "$rim"
 
 # Nothing is written, and what asks for it is refused.
-for option in --report --token --measurement-log --record --console-log; do
+for option in --report --token --measurement-log --record --console-log --junit; do
     ends "no_$option" 64 "$option" image.cfg --host lab $option new.file
 done
 ends no_--stats 64 stats image.cfg --host lab --stats

@@ -12,7 +12,15 @@ bad() {
     tail -n 30 "$scratch/out" "$scratch/err" 2>/dev/null
     failed=1
 }
-labs() { pgrep -fc 'qemu-system-aarch64.*org\.rvmm\.control'; }
+# The QEMUs of this script: they have its mark in their environment.
+export RVMM_OUTSIDE=$scratch
+our_qemus() {
+    local file
+    grep -lsz "^RVMM_OUTSIDE=$scratch\$" /proc/[0-9]*/environ | while read -r file; do
+        case $(readlink "${file%/environ}/exe") in *qemu-system-aarch64) basename "${file%/environ}" ;; esac
+    done
+}
+labs() { our_qemus | wc -l; }
 
 # hello, from command to exit: its own lines, its status, our report, the same RIM on both sides.
 begin=$(date +%s.%N)
@@ -88,7 +96,8 @@ printf '[machine]\nqemu = "%s"\n' "$scratch/hangs" >"$scratch/hangs.toml"
 limited limit_dead_lab 3 --lab "$scratch/hangs.toml"
 stop_the_lab() {
     for _ in $(seq 300); do grep -qs RIM "$scratch/limit_stopped_lab.log" && break; sleep 0.1; done
-    pkill -STOP -f 'qemu-system-aarch64.*org\.rvmm\.control'
+    # shellcheck disable=SC2046 # one or several
+    kill -STOP $(our_qemus)
 }
 stop_the_lab &
 limited limit_stopped_lab 20

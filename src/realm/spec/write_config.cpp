@@ -5,21 +5,6 @@
 namespace rvmm::realm {
 namespace {
 
-/// A TOML basic string (TOML 1.0, "String").
-std::string toml_string(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\')
-            out += fmt::format("\\{}", c);
-        else if (byte < 0x20 || byte == 0x7f)
-            out += fmt::format("\\u{:04x}", byte);
-        else
-            out += c;
-    }
-    return out + "\"";
-}
-
 std::string line(std::string_view key, const std::filesystem::path& path) {
     return fmt::format("{} = {}\n", key, toml_string(path.native()));
 }
@@ -96,6 +81,20 @@ std::string attestation_table(const AttestationSpec& spec) {
 }
 
 }  // namespace
+
+std::string toml_string(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\')
+            out += fmt::format("\\{}", c);
+        else if (byte < 0x20 || byte == 0x7f)
+            out += fmt::format("\\u{:04x}", byte);
+        else
+            out += c;
+    }
+    return out + "\"";
+}
 
 std::string write_device(const DeviceSpec& device) {
     return std::visit(DeviceWriter{device}, device.what);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "realm/spec/realm_spec.hpp"
 
@@ -17,6 +18,9 @@ inline constexpr std::string_view kRealmKeyFile = "realm-key.pem";
 /// Paths of devices are written as they are, so they must be absolute or the reader's folder ours.
 std::string write_config(const RealmSpec& spec, const std::string& kernel,
                          const std::optional<std::string>& initrd);
+
+/// `text`, which is UTF-8, as a TOML basic string on one line (TOML 1.0, "String").
+std::string toml_string(std::string_view text);
 
 /// The tables of one device, each key on a line of its own.
 std::string write_device(const DeviceSpec& device);

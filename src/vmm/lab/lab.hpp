@@ -52,6 +52,7 @@ struct LabRequest {
     ServiceNotifier* service = nullptr;  // is told when the command starts, and that all goes on
     bool output_to_stderr = false;  // the command's output goes there too: stdout is not its own
     std::function<void(ByteSpan)> output_tap = {};  // sees the command's output first
+    bool output_to_tap_alone = false;               // nobody else does
     /// A FIFO that the command finds in the lab, and who gets its lines, without their newlines.
     std::string follow = {};
     std::function<void(std::string_view line)> on_line = {};

@@ -100,6 +100,7 @@ Result<> Session::open_streams() {
     RVMM_TRY(auto err, SharedOutput::create(executor, STDERR_FILENO));
     stdout_.emplace(Output{std::move(out), request_.output_tap});
     stderr_.emplace(Output{std::move(err)});
+    stdout_->closed = request_.output_to_tap_alone;
     return {};
 }
 

@@ -54,6 +54,8 @@ struct DeviceReport {
 /// Everything that is known after a run. Times are milliseconds since the run began.
 struct RunReport {
     RunOutcome outcome;
+    std::size_t expected = 0;  // of the console, by --expect
+    std::size_t met = 0;       // how many of them have come
     RunCounters counters;
     std::vector<DeviceReport> devices;
     // Of a run that ended with anything but 0:

@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/unique_fd.hpp"
+#include "base/exit_code.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -21,6 +23,7 @@ struct ChildPlan {
     std::vector<char*> argv;
     std::vector<int> inherited;
     int output = -1;
+    int errors = -1;
     int null_device = -1;
     pid_t parent = -1;
 };
@@ -35,7 +38,7 @@ struct ChildPlan {
     ::signal(SIGPIPE, SIG_DFL);
     ::dup2(plan.null_device, STDIN_FILENO);
     ::dup2(plan.output, STDOUT_FILENO);
-    ::dup2(plan.output, STDERR_FILENO);
+    ::dup2(plan.errors >= 0 ? plan.errors : plan.output, STDERR_FILENO);
     // Whoever started rvmm may have left descriptors open, for us. Linux 5.11.
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     for (const int fd : plan.inherited) ::fcntl(fd, F_SETFD, 0);
@@ -55,6 +58,7 @@ Result<ChildProcess> ChildProcess::start(Spec spec) {
     plan.argv.push_back(nullptr);
     plan.inherited = std::move(spec.inherited);
     plan.output = spec.output;
+    plan.errors = spec.errors;
     plan.null_device = null_device.get();
     plan.parent = ::getpid();
 
@@ -64,17 +68,38 @@ Result<ChildProcess> ChildProcess::start(Spec spec) {
     return ChildProcess(pid);
 }
 
+bool ChildProcess::reap(int options) {
+    int status = 0;
+    rusage used = {};
+    pid_t reaped = 0;
+    do {
+        reaped = ::wait4(pid_, &status, options, &used);
+    } while (reaped < 0 && errno == EINTR);
+    if (reaped == 0) return false;
+    pid_ = -1;
+    how_ = {WIFSIGNALED(status) ? killed_by(WTERMSIG(status)) : WEXITSTATUS(status),
+            static_cast<std::uint64_t>(used.ru_maxrss) * 1024};
+    return true;
+}
+
 bool ChildProcess::ended() {
-    if (pid_ >= 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
-    return pid_ < 0;
+    return pid_ < 0 || reap(WNOHANG);
+}
+
+Result<UniqueFd> ChildProcess::watch() const {
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));  // Linux 5.3
+    if (!fd) return fail_errno(Stage::kLaunch, errno, "cannot watch a process");
+    return fd;
+}
+
+void ChildProcess::send(int signal) const {
+    if (pid_ >= 0) ::kill(pid_, signal);
 }
 
 void ChildProcess::kill() {
     if (pid_ < 0) return;
     ::kill(pid_, SIGKILL);
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
+    reap(0);
 }
 
 std::string find_program(const std::string& name) {

@@ -62,6 +62,7 @@ std::string make_report(const realm::LaunchPlan& plan, const RanOn& host, const 
     json["outcome"] = to_string(report.outcome.kind);
     json["exit_code"] = report.outcome.exit_code();
     if (!report.outcome.detail.empty()) json["detail"] = report.outcome.detail;
+    if (report.expected != 0) json["expected"] = {{"met", report.met}, {"of", report.expected}};
     if (!report.console_tail.empty()) json["console_tail"] = report.console_tail;
     if (!report.last_exits.empty()) json["last_exits"] = report.last_exits;
     json["milliseconds"] = {{"launch", report.launch_ms}, {"total", report.total_ms}};

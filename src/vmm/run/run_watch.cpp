@@ -66,6 +66,8 @@ void RunWatch::resume_sending() {
 void RunWatch::finish(RunReport& report) {
     log_.keep();
     report.outcome = watch_.judge(std::move(report.outcome));
+    report.expected = spec_.expect.size();
+    report.met = watch_.met();
     if (report.outcome.exit_code() != 0) report.console_tail = watch_.last_lines();
 }
 

@@ -38,6 +38,8 @@ class ConsoleWatch {
     std::vector<std::string> last_lines() const { return lines_.last(); }
     /// Whether anything that was expected has been seen.
     bool has_met_any() const { return next_ > 0; }
+    /// How many of what was expected have come.
+    std::size_t met() const { return next_; }
     /// How the run ended, when `outcome` is how it seemed to end. What is in `fail_on` may be the
     /// last that the guest said; a reset after a panic is that panic; and a guest that ended well,
     /// but has not said all that was expected, did not end well.
