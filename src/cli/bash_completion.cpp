@@ -38,6 +38,7 @@ std::string bash_command(const CommandNode& node) {
     std::vector<std::string> commands;
     std::vector<std::string> options;
     std::vector<std::string> valued;
+    commands.reserve(node.commands.size());
     for (const CommandNode& command : node.commands) commands.push_back(command.path.back());
     for (const CommandArgument& option : node.options) {
         options.insert(options.end(), option.names.begin(), option.names.end());
@@ -63,7 +64,7 @@ std::string bash_values(const CommandNode& node) {
     for (const CommandArgument& option : node.options)
         if (option.kind != ValueKind::kNone)
             for (const std::string& name : option.names)
-                add(bash_quoted(path + " " + name), option);
+                add(bash_quoted(fmt::format("{} {}", path, name)), option);
     std::size_t number = 0;
     for (const CommandArgument& positional : node.positionals) {
         const bool many = positional.repeatable || node.takes_rest;

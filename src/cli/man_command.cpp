@@ -31,6 +31,7 @@ Result<const CommandNode*> find_command(const CommandNode& root,
             Error error(Stage::kUsage,
                         fmt::format("{} has no command {}", joined(node->path, " "), word));
             std::vector<std::string_view> names;
+            names.reserve(node->commands.size());
             for (const CommandNode& command : node->commands) names.push_back(command.path.back());
             if (const auto near = nearest(word, names))
                 error = std::move(error).with_advice(fmt::format("did you mean {}?", *near));

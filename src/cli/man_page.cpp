@@ -106,6 +106,7 @@ std::string options(const CommandNode& node) {
     }
     for (const CommandArgument& option : node.options) {
         std::vector<std::string> names;
+        names.reserve(option.names.size());
         for (const std::string& name : option.names) names.push_back(bold(name));
         text += ".TP\n" + joined(names, ", ");
         if (option.kind == ValueKind::kWord)

@@ -45,8 +45,9 @@ void InnerLinks::connect_all() {
     for (auto it = unconnected_.begin(); it != unconnected_.end();) {
         const auto link = table_.find(it->first);
         auto socket = link ? connect_to(loop_, it->second) : std::nullopt;
+        const bool again = link && !socket;
         if (socket) link->start(*std::move(socket));
-        it = link && !socket ? std::next(it) : unconnected_.erase(it);
+        it = again ? std::next(it) : unconnected_.erase(it);
     }
     if (unconnected_.empty()) return;
     retry_.expires_after(kConnectAgain);

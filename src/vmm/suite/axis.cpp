@@ -53,6 +53,7 @@ std::string in_a_name(const ConfigValue& value) {
 
 std::string unknown_axis(std::string_view name) {
     std::vector<std::string> keys;
+    keys.reserve(std::size(kShortNames) + realm::config_keys().size());
     for (const auto& [known, key] : kShortNames) keys.emplace_back(known);
     for (const realm::ConfigKey& key : realm::config_keys()) keys.push_back(key.full_name());
     const std::vector<std::string_view> names(keys.begin(), keys.end());

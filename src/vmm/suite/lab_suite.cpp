@@ -108,6 +108,7 @@ class OneLab {
     /// For the largest guests that may run at a time, twice where they share all of it.
     std::uint64_t memory() const {
         std::vector<std::uint64_t> sizes;
+        sizes.reserve(cases_.size());
         for (const LabCase& one : cases_) sizes.push_back(one.image.memory);
         std::ranges::sort(sizes, std::greater());
         sizes.resize(std::min(sizes.size(), suite_.at_once));
@@ -173,7 +174,8 @@ Result<int> run_job_inside_lab(const std::string& path, std::size_t at_once) {
     RVMM_TRY(const auto commands,
              read_job({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     Result<> written;
-    RVMM_TRY(const auto signal, run_cases(commands, at_once, [&](std::size_t index, CaseRun run) {
+    RVMM_TRY(const auto signal,
+             run_cases(commands, at_once, [&](std::size_t index, const CaseRun& run) {
                  written = write_all(Stage::kLaunch, STDOUT_FILENO, as_bytes(run_line(index, run)),
                                      "what came of a case");
                  return written.has_value();

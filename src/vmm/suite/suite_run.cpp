@@ -84,6 +84,7 @@ class SuiteRun {
 
     Result<> run_here() {
         std::vector<CaseCommand> commands;
+        commands.reserve(here_.size());
         for (const std::size_t index : here_)
             commands.push_back(local_command(cases_[index], options_.profiles_path));
         if (commands.empty()) return {};
@@ -203,6 +204,7 @@ Result<SuiteEnd> run_suite(const std::vector<TestCase>& cases, const SuiteOption
 std::vector<JunitCase> junit_cases(const std::vector<TestCase>& cases,
                                    const std::vector<CaseResult>& results) {
     std::vector<JunitCase> all;
+    all.reserve(cases.size());
     for (std::size_t i = 0; i < cases.size(); ++i) all.push_back(junit_case(cases[i], results[i]));
     return all;
 }

@@ -102,8 +102,9 @@ bool expect(const ConfigValue& value, TestDraft& draft) {
 
 bool fail_on(const ConfigValue& value, TestDraft& draft) {
     auto texts = texts_of(value);
-    if (texts) draft.spec.fail_on = *std::move(texts);
-    return texts.has_value();
+    if (!texts) return false;
+    draft.spec.fail_on = *std::move(texts);
+    return true;
 }
 
 bool end_when_met(const ConfigValue& value, TestDraft& draft) {
