@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/exit_code.hpp"
 
@@ -18,7 +19,8 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 
 std::filesystem::path report_path(std::size_t number = 0) {
-    return std::filesystem::path(RVMM_TEST_OUTPUT) / fmt::format("case_process_{}.json", number);
+    return std::filesystem::path(RVMM_TEST_OUTPUT) /
+           fmt::format("case_process_{}_{}.json", ::getpid(), number);
 }
 
 std::shared_ptr<CaseProcess> start_script(asio::io_context& loop, const std::string& script,

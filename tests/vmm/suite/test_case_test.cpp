@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace rvmm::vmm::suite {
 namespace {
@@ -36,7 +37,7 @@ class FindCases : public testing::Test {
         return all;
     }
 
-    fs::path folder_ = fs::path(RVMM_TEST_OUTPUT) / "find_cases";
+    fs::path folder_ = fs::path(RVMM_TEST_OUTPUT) / fmt::format("find_cases_{}", ::getpid());
 };
 
 TEST_F(FindCases, Folder_GivesAllBelowInOrder) {
@@ -66,7 +67,8 @@ TEST_F(FindCases, FileTwice_IsThereOnce) {
 TEST_F(FindCases, FilesOfOneName_AreToldApart) {
     write("c/x.test.toml", "");
     const auto found = names({.paths = {folder_ / "a/x.test.toml", folder_ / "c/x.test.toml"}});
-    EXPECT_THAT(found, ElementsAre(HasSubstr("find_cases/a/x"), HasSubstr("find_cases/c/x")));
+    EXPECT_THAT(found, ElementsAre(HasSubstr((folder_.filename() / "a/x").native()),
+                                   HasSubstr((folder_.filename() / "c/x").native())));
 }
 
 TEST_F(FindCases, FilterAndRepeat_ChooseAndMultiply) {
