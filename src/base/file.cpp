@@ -89,6 +89,17 @@ Result<Bytes> read_file(std::string_view role, const std::filesystem::path& path
     return read_open_file(role, path, fd.get(), limit);
 }
 
+Result<UniqueFd> create_file(std::string_view what, const std::filesystem::path& path, int flags) {
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | flags, 0666));
+    if (fd) return fd;
+    const int error_number = errno;
+    Error error = Error::from_errno(
+        Stage::kUsage, fmt::format("cannot make {} {}", what, path.native()), error_number);
+    return std::unexpected(std::move(error).with_advice(
+        error_number == EEXIST ? "name a file that is not there yet: nothing is overwritten"
+                               : "name a file in a folder that you can write to"));
+}
+
 Result<> write_all(Stage stage, int fd, ByteSpan bytes, std::string_view what) {
     while (!bytes.empty()) {
         const ssize_t n = ::write(fd, bytes.data(), bytes.size());

@@ -43,6 +43,11 @@ Result<> read_exactly(std::string_view role, const std::filesystem::path& path, 
 Result<> check_version(std::string_view role, const std::filesystem::path& path, int fd,
                        const FileVersion& version);
 
+/// Makes the file `path`, which is not there yet, for writing; `flags` are further ones of open(2).
+/// Errors (Stage::kUsage) begin with "cannot make " and `what`.
+Result<UniqueFd> create_file(std::string_view what, const std::filesystem::path& path,
+                             int flags = 0);
+
 /// Writes all of `bytes` to `fd`, through short writes and EINTR. Errors carry `stage`.
 Result<> write_all(Stage stage, int fd, ByteSpan bytes, std::string_view what);
 

@@ -2,18 +2,10 @@
 # dist/rvmm@.service: systemd finds nothing wrong with it, rvmm takes its command lines, and what a guest that has taken
 # over rvmm would find is little. Prints "ok NAME" or "FAIL NAME: why".
 set -uo pipefail
-here=$(cd "$(dirname "$0")/../.." && pwd)
-unit=$here/dist/rvmm@.service
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-verdict() { # NAME STATUS [WHY]
-    if [ "$2" = 0 ]; then echo "ok $1"; else
-        echo "FAIL $1${3:+: $3}"
-        head -n 30 "$scratch/out"
-        failed=1
-    fi
-}
+# shellcheck source=tests/cli/verdicts.sh
+source "$(dirname "$0")/../cli/verdicts.sh"
+dist=$here/../../dist
+unit=$dist/rvmm@.service
 # with PROGRAM: the unit, which names it instead of the installed one.
 with() { sed "s#/usr/bin/rvmm#$1#" "$unit" >"$scratch/rvmm@.service"; }
 verify() { SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no "$scratch/rvmm@.service" >"$scratch/out" 2>&1; }
@@ -35,7 +27,7 @@ systemd-analyze security --no-pager --offline=yes --threshold=15 "$scratch/rvmm@
 verdict security $? "the exposure is above 1.5"
 sed -n 's/.*Overall exposure level for [^:]*: \([0-9.]*\).*/measured: exposure of rvmm@.service: \1 of 10/p' "$scratch/out"
 
-systemd-sysusers --dry-run "$here/dist/rvmm.sysusers.conf" >"$scratch/out" 2>&1
+systemd-sysusers --dry-run "$dist/rvmm.sysusers.conf" >"$scratch/out" 2>&1
 verdict sysusers $?
 
 # line_of KEY: the unit's command line of that name, for an instance "web" in the scratch folder.

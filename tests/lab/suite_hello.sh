@@ -2,19 +2,10 @@
 # rvmm test in a lab: hello many times, four at a time, in one boot; and a suite in which every case must
 # fail in its own way. Prints "ok NAME" or "FAIL NAME: why". RVMM_SOAK=1: 200 launches instead of 20.
 set -uo pipefail
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-verdict() { # NAME STATUS [WHY]
-    if [ "$2" = 0 ]; then echo "ok $1"; else
-        echo "FAIL $1${3:+: $3}"
-        tail -n 40 "$scratch/out" "$scratch/err" 2>/dev/null
-        failed=1
-    fi
-}
+# shellcheck source=tests/cli/verdicts.sh
+source "$(dirname "$0")/../cli/verdicts.sh"
 if [ "${RVMM_SOAK:-0}" = 1 ]; then launches=200; else launches=20; fi
 cp "$RVMM_GUESTS/hello" "$RVMM_GUESTS/hello.cfg" "$RVMM_GUESTS/hello-vm.cfg" "$scratch"
-cd "$scratch" || exit 1
 
 # Many launches.
 cat >hello.test.toml <<'END'

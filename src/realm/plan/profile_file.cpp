@@ -119,25 +119,18 @@ class Reader {
     }
 
   private:
-    template <class... Args>
-    std::unexpected<Error> refuse(Position position, fmt::format_string<Args...> format,
-                                  Args&&... args) const {
-        return fail(Stage::kConfig, "{}: {}", origin_.where(position),
-                    fmt::format(format, std::forward<Args>(args)...));
-    }
-
     /// Names and notes are printed as they are.
     Result<> check_text(Position position, std::string_view what, std::string_view text) const {
         if (printable(text, text.size()) == text) return {};
-        return refuse(position, "{} must not hold control characters", what);
+        return origin_.refuse(position, "{} must not hold control characters", what);
     }
 
     Result<> add_table(const ConfigEntry& entry, std::vector<Row>& tables) const {
         if (!std::holds_alternative<ConfigValue::Table>(entry.value.data))
-            return refuse(entry.position, "{} must stand in a profile's table, [\"name\"]",
-                          printable(entry.table, kShownKey));
+            return origin_.refuse(entry.position, "{} must stand in a profile's table, [\"name\"]",
+                                  printable(entry.table, kShownKey));
         if (entry.table.empty() || entry.table.size() > kMaxName)
-            return refuse(entry.position, "a profile's name has 1 to {} bytes", kMaxName);
+            return origin_.refuse(entry.position, "a profile's name has 1 to {} bytes", kMaxName);
         RVMM_CHECK(check_text(entry.position, "a profile's name", entry.table));
         tables.push_back({entry.table, entry.position});
         return {};
@@ -164,7 +157,7 @@ class Reader {
         std::vector<std::string_view> names;
         for (const ConfigKey& key : keys()) names.push_back(key.name);
         const std::string near = did_you_mean(*entry.key, names);
-        return refuse(
+        return origin_.refuse(
             entry.position, "unknown key {} of a profile{}", printable(*entry.key, kShownKey),
             !near.empty() ? near : fmt::format("; the keys are {}", fmt::join(names, ", ")));
     }
@@ -186,7 +179,7 @@ class Reader {
                 ? fmt::format("changed by {}", origin_.name)
                 : fmt::format("from {}, like \"{}\"", origin_.name, *draft.like));
         if (const auto why = why_impossible(made); !why.empty())
-            return refuse(row.position, "profile \"{}\" cannot be: {}", row.name, why);
+            return origin_.refuse(row.position, "profile \"{}\" cannot be: {}", row.name, why);
         if (there != nullptr)
             *there = std::move(made);
         else
@@ -200,14 +193,14 @@ class Reader {
         if (!like && there != nullptr) return *there;
         if (!like) {
             const std::string near = did_you_mean(row.name, names());
-            return refuse(row.position,
-                          "there is no profile \"{}\"{} (a new one needs like = "
-                          "\"name of a profile\")",
-                          row.name, near);
+            return origin_.refuse(row.position,
+                                  "there is no profile \"{}\"{} (a new one needs like = "
+                                  "\"name of a profile\")",
+                                  row.name, near);
         }
         if (const Profile* found = find(*like)) return *found;
-        return refuse(row.like, "there is no profile \"{}\"{} (rvmm profiles lists them)", *like,
-                      did_you_mean(*like, names()));
+        return origin_.refuse(row.like, "there is no profile \"{}\"{} (rvmm profiles lists them)",
+                              *like, did_you_mean(*like, names()));
     }
 
     std::vector<std::string_view> names() const {

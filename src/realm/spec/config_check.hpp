@@ -19,6 +19,13 @@ struct Origin {
 
     /// "image.cfg:3:9", or the name alone.
     std::string where(Position position) const;
+    /// The error (Stage::kConfig) of what stands at `position`.
+    template <class... Args>
+    std::unexpected<Error> refuse(Position position, fmt::format_string<Args...> format,
+                                  Args&&... args) const {
+        return fail(Stage::kConfig, "{}: {}", where(position),
+                    fmt::format(format, std::forward<Args>(args)...));
+    }
 };
 
 struct Setting {

@@ -1,22 +1,14 @@
 #include "vmm/console/console_file.hpp"
 
-#include <cerrno>
-
-#include <fcntl.h>
 #include <unistd.h>
+
+#include "base/file.hpp"
 
 namespace rvmm::vmm {
 
 Result<ConsoleFile> ConsoleFile::create(std::filesystem::path path) {
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (fd) return ConsoleFile(std::move(path), std::move(fd));
-    const int error_number = errno;
-    auto error = Error::from_errno(Stage::kUsage,
-                                   fmt::format("cannot make the console's file {}", path.native()),
-                                   error_number);
-    return std::unexpected(std::move(error).with_advice(
-        error_number == EEXIST ? "name a file that is not there yet: nothing is overwritten"
-                               : "name a file in a folder that you can write to"));
+    RVMM_TRY(UniqueFd fd, create_file("the console's file", path));
+    return ConsoleFile(std::move(path), std::move(fd));
 }
 
 ConsoleFile::~ConsoleFile() {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.hpp"
 #include "base/text.hpp"
 
 namespace rvmm::vmm {
@@ -46,17 +47,6 @@ Result<UniqueFd> open_fifo(const std::string& path) {
     return std::unexpected(std::move(error));
 }
 
-Result<UniqueFd> create_file(const std::string& path) {
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666));
-    if (fd) return fd;
-    const int error_number = errno;
-    Error error = Error::from_errno(
-        Stage::kUsage, fmt::format("cannot make the file of events {}", path), error_number);
-    return std::unexpected(std::move(error).with_advice(
-        error_number == EEXIST ? "name a file that is not there yet: nothing is overwritten"
-                               : "name a file in a folder that you can write to"));
-}
-
 }  // namespace
 
 Result<EventSink> EventSink::open(const std::string& target) {
@@ -67,7 +57,7 @@ Result<EventSink> EventSink::open(const std::string& target) {
     } else if (::stat(target.c_str(), &found) == 0 && S_ISFIFO(found.st_mode)) {
         RVMM_TRY(fd, open_fifo(target));
     } else {
-        RVMM_TRY(fd, create_file(target));
+        RVMM_TRY(fd, create_file("the file of events", target, O_APPEND));
     }
     return EventSink(std::move(fd));
 }

@@ -31,28 +31,22 @@ class Reader {
         RVMM_CHECK(check_loader());
         RVMM_CHECK(check_kernel_place());
         if (has("machine", "firmware") && has("machine", "flash"))
-            return refuse(position("machine", "flash"),
-                          "machine.flash and machine.firmware cannot both be given");
+            return origin_.refuse(position("machine", "flash"),
+                                  "machine.flash and machine.firmware cannot both be given");
         if (has("kernel", "modules") && !has("kernel", "image"))
-            return refuse(position("kernel", "modules"), "kernel.modules needs kernel.image");
+            return origin_.refuse(position("kernel", "modules"),
+                                  "kernel.modules needs kernel.image");
         return std::move(draft_.machine);
     }
 
   private:
-    template <class... Args>
-    std::unexpected<Error> refuse(Position at, fmt::format_string<Args...> format,
-                                  Args&&... args) const {
-        return fail(Stage::kConfig, "{}: {}", origin_.where(at),
-                    fmt::format(format, std::forward<Args>(args)...));
-    }
-
     Result<> add_table(const ConfigEntry& entry) {
         if (!is_lab_table(entry.table))
-            return refuse(entry.position, "{}", unknown_lab_table(entry.table));
+            return origin_.refuse(entry.position, "{}", unknown_lab_table(entry.table));
         if (entry.table == "loader") return add_loader(entry);
         if (std::holds_alternative<ConfigValue::Table>(entry.value.data)) return {};
-        return refuse(entry.position, "{} must be a table, [{}], not {}", entry.table, entry.table,
-                      realm::show(entry.value));
+        return origin_.refuse(entry.position, "{} must be a table, [{}], not {}", entry.table,
+                              entry.table, realm::show(entry.value));
     }
 
     Result<> add_loader(const ConfigEntry& entry) {
@@ -67,20 +61,20 @@ class Reader {
     }
 
     std::unexpected<Error> no_loader(const ConfigEntry& entry) const {
-        return refuse(entry.position, "loader must be tables in an array, [[loader]]");
+        return origin_.refuse(entry.position, "loader must be tables in an array, [[loader]]");
     }
 
     Result<> add_key(const ConfigEntry& entry) {
         const LabKey* key = find_lab_key(entry.table, *entry.key);
         if (key == nullptr)
-            return refuse(entry.position, "{}", unknown_lab_key(entry.table, *entry.key));
+            return origin_.refuse(entry.position, "{}", unknown_lab_key(entry.table, *entry.key));
         // A dotted key may come before its table, whose error this is.
         if (entry.table == "loader" && entry.element.value_or(SIZE_MAX) >= loader_.size())
             return no_loader(entry);
         draft_.element = entry.element.value_or(0);
         if (!key->take(entry.value, draft_))
-            return refuse(entry.value.position, "{}.{} must be {}, not {}", key->table, key->name,
-                          key->takes, realm::show(entry.value));
+            return origin_.refuse(entry.value.position, "{}.{} must be {}, not {}", key->table,
+                                  key->name, key->takes, realm::show(entry.value));
         positions_[key] = entry.position;
         if (entry.element) loader_[*entry.element].keys.push_back(key);
         return {};
@@ -91,8 +85,8 @@ class Reader {
             for (const LabKey& key : lab_keys())
                 if (key.table == "loader" &&
                     std::ranges::find(table.keys, &key) == table.keys.end())
-                    return refuse(table.position, "loader.{} is missing: it must be {}", key.name,
-                                  key.takes);
+                    return origin_.refuse(table.position, "loader.{} is missing: it must be {}",
+                                          key.name, key.takes);
         return {};
     }
 
@@ -102,10 +96,11 @@ class Reader {
              {std::pair{"address", "initrd_address"}, std::pair{"initrd_address", "address"}}) {
             if (!has("kernel", name)) continue;
             if (!has("kernel", other))
-                return refuse(position("kernel", name), "kernel.{} needs kernel.{}", name, other);
+                return origin_.refuse(position("kernel", name), "kernel.{} needs kernel.{}", name,
+                                      other);
             if (!has("machine", "firmware") && !has("machine", "flash"))
-                return refuse(position("kernel", name),
-                              "kernel.{} needs machine.firmware or machine.flash", name);
+                return origin_.refuse(position("kernel", name),
+                                      "kernel.{} needs machine.firmware or machine.flash", name);
         }
         return {};
     }

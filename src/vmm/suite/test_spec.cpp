@@ -42,30 +42,24 @@ class TestReader {
     }
 
   private:
-    template <class... Args>
-    std::unexpected<Error> refuse(Position at, fmt::format_string<Args...> format,
-                                  Args&&... args) const {
-        return fail(Stage::kConfig, "{}: {}", origin_.where(at),
-                    fmt::format(format, std::forward<Args>(args)...));
-    }
-
     Result<> add_top(const ConfigEntry& entry) {
         const bool table = std::holds_alternative<ConfigValue::Table>(entry.value.data);
         if (entry.table == kVary && table) return {};
         if (entry.table == kVary)
-            return refuse(entry.position, "vary must be a table, [vary], not {}",
-                          realm::show(entry.value));
+            return origin_.refuse(entry.position, "vary must be a table, [vary], not {}",
+                                  realm::show(entry.value));
         const TestKey* key = find_test_key(entry.table);
-        if (key == nullptr) return refuse(entry.position, "{}", unknown_test_key(entry.table));
+        if (key == nullptr)
+            return origin_.refuse(entry.position, "{}", unknown_test_key(entry.table));
         positions_[key->name] = entry.value.position;
         if (const auto* list = std::get_if<ConfigValue::List>(&entry.value.data))
             for (const ConfigValue& element : *list)
                 elements_[key->name].push_back(element.position);
         if (key->take(entry.value, draft_)) return {};
         if (!draft_.complaint.empty())
-            return refuse(entry.value.position, "{}: {}", key->name, draft_.complaint);
-        return refuse(entry.value.position, "{} must be {}, not {}", key->name, key->takes,
-                      realm::show(entry.value));
+            return origin_.refuse(entry.value.position, "{}: {}", key->name, draft_.complaint);
+        return origin_.refuse(entry.value.position, "{} must be {}, not {}", key->name, key->takes,
+                              realm::show(entry.value));
     }
 
     Result<> add_below(const ConfigEntry& entry) {
@@ -77,18 +71,20 @@ class TestReader {
         }
         // Of no other table but these is a key taken; add_top() has said so.
         if (entry.table != kExpect || entry.element.value_or(SIZE_MAX) >= draft_.spec.expect.size())
-            return refuse(entry.position, "unknown key {}.{}", entry.table,
-                          realm::printable(*entry.key, realm::kShownKey));
+            return origin_.refuse(entry.position, "unknown key {}.{}", entry.table,
+                                  realm::printable(*entry.key, realm::kShownKey));
         TestExpectation& expectation = draft_.spec.expect[*entry.element];
         if (*entry.key != "regex" && *entry.key != "send")
-            return refuse(entry.position, "unknown key {} of an expectation; it has regex and send",
-                          realm::printable(*entry.key, realm::kShownKey));
+            return origin_.refuse(entry.position,
+                                  "unknown key {} of an expectation; it has regex and send",
+                                  realm::printable(*entry.key, realm::kShownKey));
         const bool sends = *entry.key == "send";
         const auto* text = std::get_if<std::string>(&entry.value.data);
         if (text == nullptr || text->size() > kMostText ||
             (!sends && argument_of(entry.value, kMostText) == nullptr))
-            return refuse(entry.value.position, "{} must be a string of up to {} bytes, not {}",
-                          *entry.key, kMostText, realm::show(entry.value));
+            return origin_.refuse(entry.value.position,
+                                  "{} must be a string of up to {} bytes, not {}", *entry.key,
+                                  kMostText, realm::show(entry.value));
         (sends ? expectation.send : expectation.regex) = *text;
         return {};
     }
@@ -102,7 +98,7 @@ class TestReader {
 
     Result<> check_pattern(std::string_view key, std::size_t index,
                            const std::string& regex) const {
-        if (regex.empty()) return refuse(position(key, index), "{}: it has no regex", key);
+        if (regex.empty()) return origin_.refuse(position(key, index), "{}: it has no regex", key);
         const auto pattern = Pattern::compile(key, regex);
         if (pattern) return {};
         return std::unexpected(
@@ -127,13 +123,14 @@ class TestReader {
             return fail(Stage::kConfig, "{}: image is missing: it must be {}", origin_.name,
                         find_test_key("image")->takes);
         if (spec.end_when_met && spec.expect.empty())
-            return refuse(positions_.at("end_when_met"), "end_when_met needs an expect");
+            return origin_.refuse(positions_.at("end_when_met"), "end_when_met needs an expect");
         if (spec.end_when_met && spec.exit_code != 0)
-            return refuse(positions_.at("end_when_met"),
-                          "a run that end_when_met ends has exit_code 0");
+            return origin_.refuse(positions_.at("end_when_met"),
+                                  "a run that end_when_met ends has exit_code 0");
         if (!spec.fail_on.empty() && spec.exit_code == to_int(ExitCode::kGuestPanic))
-            return refuse(positions_.at("exit_code"),
-                          "a run that fail_on ends has that exit_code too: one of them alone");
+            return origin_.refuse(
+                positions_.at("exit_code"),
+                "a run that fail_on ends has that exit_code too: one of them alone");
         return {};
     }
 
@@ -142,14 +139,15 @@ class TestReader {
         std::size_t cases = 1;
         for (std::size_t i = 0; i < vary.size(); ++i) {
             if (vary[i].key.empty() && draft_.spec.host)
-                return refuse(axis_positions_[i], "host and vary.host cannot both be given");
+                return origin_.refuse(axis_positions_[i],
+                                      "host and vary.host cannot both be given");
             const auto same = std::ranges::find(vary, vary[i].key, &Axis::key);
             if (same != vary.begin() + static_cast<std::ptrdiff_t>(i))
-                return refuse(axis_positions_[i], "vary.{} and vary.{} are the same key",
-                              same->name, vary[i].name);
+                return origin_.refuse(axis_positions_[i], "vary.{} and vary.{} are the same key",
+                                      same->name, vary[i].name);
             cases *= vary[i].values.size();
             if (cases > kMostCases)
-                return refuse(axis_positions_[i], "more than {} cases", kMostCases);
+                return origin_.refuse(axis_positions_[i], "more than {} cases", kMostCases);
         }
         return {};
     }
