@@ -1,6 +1,6 @@
 """Every exit code of docs/exit-codes.md was that of a real launch, and no launch had another.
 
-  exit_codes.py DOCUMENT FILE   FILE has the code of each launch of the suite, one a line
+  exit_codes.py DOCUMENT FILE...   the files have the code of each launch of the suite, one a line
 """
 
 import re
@@ -22,9 +22,11 @@ def rows(document):
                 yield codes, row[4], {int(code) for code in re.findall(r"\b1\d\d\b", line[len(row[0]):]) if row[3]}
 
 
-def main(document, path):
-    with open(path, encoding="utf-8") as file:
-        seen = {int(line) for line in file}
+def main(document, *paths):
+    seen = set()
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            seen |= {int(line) for line in file}
     table = list(rows(document))
     missing = [name for codes, name, named in table if not seen.intersection(codes) or named - seen]
     unknown = seen.difference(*(codes for codes, _, _ in table))

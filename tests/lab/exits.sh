@@ -54,7 +54,7 @@ case_exits_linux() {
     launch linux_stays 81 linux-vm.cfg --set "boot.cmdline=$linux_words rvmm.panic" || return
     # Logged in by what is typed, and ended by what is seen.
     launch linux_shell 0 linux.cfg --set "boot.cmdline=$linux_words panic=-1 rvmm.shell" --console-log shell.log \
-        --boot-timeout 60 --timeout 90 --expect "'exit' powers off" --expect '# ' --send 'echo $((6 * 7)) answers\n' \
+        --boot-timeout 240 --timeout 300 --expect "'exit' powers off" --expect '# ' --send 'echo $((6 * 7)) answers\n' \
         --expect '^42 answers' --end-when-met || return
     cmp shell.log linux_shell.raw || { bad linux_shell 'the log is not what was printed'; return; }
     ok exits_linux

@@ -199,17 +199,6 @@ check_refusals() {
   echo "# refusals took $(seconds_since "$start") s"
 }
 
-# The phases of a run make up the time that it took.
-check_events() {
-  local start
-  start=$(date +%s%N)
-  timeout 180 "$RVMM" run "$RVMM_GUESTS/hello.cfg" --host lab --events "$work/events" >"$work/out" 2>&1 </dev/null
-  verdict events-run $?
-  "$RVMM_DEBIAN_PYTHON" "$tests/cli/check_events.py" "$tests/../docs/events.schema.json" "$work/events" \
-    "$(echo "$(($(date +%s%N) - start))" | awk '{ printf "%.4f", $1 / 1e9 }')"
-  verdict events $?
-}
-
 check_uname
 check_exit_codes
 check_streams
@@ -218,7 +207,6 @@ check_root
 check_ends
 check_terminal
 check_refusals
-check_events
 # Every process of these labs has our mark in its environment.
 ! grep -lsz "^RVMM_LAB_BASIC=$work\$" /proc/[0-9]*/environ | grep -v "/proc/$$/" |
   while read -r file; do readlink "${file%/environ}/exe"; done | grep -E 'qemu|rvmm'

@@ -38,6 +38,15 @@ else
     ok run_hello
 fi
 
+# The phases of a run make up the time that it took.
+begin=$(date +%s.%N)
+"$RVMM" run "$RVMM_GUESTS/hello.cfg" --host lab --events "$scratch/events" >"$scratch/out" 2>"$scratch/err" </dev/null
+code=$?
+end=$(date +%s.%N)
+if [ $code = 0 ] && "$RVMM_DEBIAN_PYTHON" "$here/../cli/check_events.py" "$here/../../docs/events.schema.json" \
+    "$scratch/events" "$(awk "BEGIN { printf \"%.4f\", $end - $begin }")"; then ok run_events
+else bad run_events "exit code $code"; fi
+
 # --json: one document on standard output and nothing else.
 "$RVMM" run "$RVMM_GUESTS/hello.cfg" --json --host lab >"$scratch/out" 2>"$scratch/err" </dev/null
 code=$?

@@ -1,9 +1,11 @@
 #!/bin/bash
-# Boots one lab, runs suite.sh in it, and brings the results back to $RVMM_LAB_OUT.
+# run_suite.sh NAME: boots one lab, runs the cases RVMM_LAB_CASES of suite.sh in it, and brings the
+# results back to $RVMM_LAB_OUT/NAME.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-rm -rf "$RVMM_LAB_OUT"
-mkdir -p "$RVMM_LAB_OUT"
+out=$RVMM_LAB_OUT/$1
+rm -rf "$out"
+mkdir -p "$out"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -26,13 +28,12 @@ for file in devtool guest.sh devices.sh hostile.sh; do puts+=(--put "$RVMM_DEVIC
 mkdir "$scratch/extra"
 cp "$here/attest/guest.sh" "$scratch/extra/extra.sh"
 { cat "$RVMM_GUESTS/linux.cpio" && (cd "$scratch/extra" && echo extra.sh | cpio --quiet -o -H newc); } \
-    >"$RVMM_LAB_OUT/attest.cpio"
-for file in "$RVMM_LAB_OUT/attest.cpio" "$here"/attest/{config,attest}.sh; do puts+=(--put "$file"); done
+    >"$out/attest.cpio"
+for file in "$out/attest.cpio" "$here"/attest/{config,attest}.sh; do puts+=(--put "$file"); done
+gets=(results events.ndjson exit_codes)
+case " $RVMM_LAB_CASES " in *' rsi_probe '*) gets+=(rsi_probe.out) ;; esac
+for file in "${gets[@]}"; do puts+=(--get "/job/$file:$out/$file"); done
 "$RVMM" lab run "${puts[@]}" --put "$here/suite.sh" --put "$here/exits.sh" \
     --put "$here/killed.sh" --put "$here/control_inside.sh" \
-    --get /job/results:"$RVMM_LAB_OUT/results" \
-    --get /job/events.ndjson:"$RVMM_LAB_OUT/events.ndjson" \
-    --get /job/exit_codes:"$RVMM_LAB_OUT/exit_codes" \
-    --get /job/rsi_probe.out:"$RVMM_LAB_OUT/rsi_probe.out" \
-    -- env RVMM_SOAK="${RVMM_SOAK:-0}" RVMM_LAB_CASES="${RVMM_LAB_CASES:-}" \
+    -- env RVMM_SOAK="${RVMM_SOAK:-0}" RVMM_LAB_CASES="$RVMM_LAB_CASES" \
     RVMM_KILL_SEED="${RVMM_KILL_SEED:-$RANDOM}" sh /job/suite.sh </dev/null

@@ -9,7 +9,7 @@ soak=${RVMM_SOAK:-0}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-ln -s "$RVMM_GUESTS/vmlinuz" "$RVMM_LAB_OUT/attest.cpio" .
+ln -s "$RVMM_GUESTS/vmlinuz" "$RVMM_LAB_OUT/linux/attest.cpio" .
 sed -n '/BEGIN PUBLIC KEY/,/END PUBLIC KEY/p' "$here/../../../docs/attestation.md" >test-key.pem
 failed=0
 # verified NAME ARGS...: token.cbor holds, every check of it.
@@ -32,7 +32,7 @@ for name in $(attest_names "$soak"); do
         [ $n -gt 1 ] || expected=(--config "$name.cfg")
         verified "$name, token $n" "${expected[@]}" --rpv "c0ffee${name##*-}0" --challenge "$challenge"
         sha256sum <token.cbor
-    done < <(grep "^token $name " "$RVMM_LAB_OUT/results") >sums
+    done < <(grep "^token $name " "$RVMM_LAB_OUT/linux/results") >sums
     grep -v '^[0-9a-f]\{64\}  -$' sums && failed=1
     n=$(grep -c . sums)
     # And the one that rvmm run --token brought.
@@ -41,12 +41,12 @@ for name in $(attest_names "$soak"); do
     echo "$name: $n tokens"
 done
 # The stock image, as rvmm run --token got it.
-read -r _ challenge _ token < <(grep '^linux_token ' "$RVMM_LAB_OUT/results")
+read -r _ challenge _ token < <(grep '^linux_token ' "$RVMM_LAB_OUT/linux/results")
 base64 -d <<<"$token" >token.cbor
 verified linux.cfg --config "$RVMM_GUESTS/linux.cfg" --challenge "$challenge"
 # hello, by the host call: what it extended shows.
 for challenge in 01 02ff; do
-    read -r _ _ rem token < <(grep "^hello_token $challenge " "$RVMM_LAB_OUT/results")
+    read -r _ _ rem token < <(grep "^hello_token $challenge " "$RVMM_LAB_OUT/alone/results")
     base64 -d <<<"$token" >token.cbor
     verified "hello, challenge $challenge" --config "$RVMM_GUESTS/hello.cfg" --set realm.profile=emulated \
         --set realm.hash=sha512 --challenge $challenge --rem "1=$rem"
