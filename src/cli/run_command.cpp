@@ -214,6 +214,7 @@ Result<int> run(const RunOptions& options) {
                                 {"--console-log", options.watch.console_log},
                                 {"--events", options.events},
                                 {"--junit", options.junit}}));
+    RVMM_CHECK(vmm::EventSink::check_descriptor(options.events));
     return with_junit(options.junit, options.config, [&](std::string& report) -> Result<int> {
         RVMM_TRY(const auto events, vmm::RunEvents::create(options.events, options.config));
         auto ended = launch(options, events, report);

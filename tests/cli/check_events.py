@@ -35,6 +35,8 @@ def check_order(events):
     if "guest" in names:
         assert any(e["event"] == "first_entry" for e in events), "no first entry"
         assert end.get("report") or "error" in end, "no report"
+    panicked = any(e["event"] == "panic" for e in events)
+    assert panicked == (end.get("report", {}).get("outcome") == "panic"), "a panic, or none"
     if "report" in end:
         assert end["report"]["exit_code"] == end["exit_code"] or "error" in end or end["exit_code"] == 71
 

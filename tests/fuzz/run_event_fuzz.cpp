@@ -5,7 +5,10 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace rvmm::vmm;
-    const auto event = parse_run_event({reinterpret_cast<const char*>(data), size});
+    const std::string_view line(reinterpret_cast<const char*>(data), size);
+    const auto failure = parse_failure(line);
+    if (failure && failure->error.size() > kMaxEventText) std::abort();
+    const auto event = parse_run_event(line);
     if (!event) return 0;
     const auto replace = nlohmann::json::error_handler_t::replace;
     const std::string once = to_json(*event).dump(-1, ' ', false, replace);

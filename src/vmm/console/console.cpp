@@ -107,16 +107,29 @@ void ConsoleOutput::wait_until_writable() {
 }
 
 void ConsoleOutput::finish() {
-    constexpr int kPatienceMs = 2000;
-    while ((!writing_.empty() || take_pending()) && !write_some()) {
-        pollfd entry = {fd_.get(), POLLOUT, 0};
-        if (::poll(&entry, 1, kPatienceMs) <= 0) return;
+    bool is_read = true;
+    while (!writing_.empty() || take_pending()) {
+        if (!is_read)
+            writing_.clear();  // the tap has seen it
+        else if (!write_some())
+            is_read = wait_for_reader();
     }
+}
+
+bool ConsoleOutput::wait_for_reader() const {
+    constexpr int kPatienceMs = 2000;
+    pollfd entry = {fd_.get(), POLLOUT, 0};
+    const int ready = ::poll(&entry, 1, kPatienceMs);
+    return ready > 0 || (ready < 0 && errno == EINTR);
 }
 
 ConsoleInput::ConsoleInput(asio::io_context& loop, int fd, Take take)
     : loop_(loop), fd_(duplicate(fd)), stream_(waitable(loop, fd_.get())), take_(std::move(take)) {
     asio::post(loop_, [this] { resume(); });
+}
+
+ConsoleInput::~ConsoleInput() {
+    if (stream_) stream_->release();  // fd_ owns it
 }
 
 void ConsoleInput::resume() {
@@ -128,8 +141,8 @@ void ConsoleInput::read_more() {
     if (!held_.empty() || reading_ || ended_ || !fd_) return;
     reading_ = true;
     const auto read_now = [this](const asio::error_code& error) {
-        reading_ = false;
         if (error) return;
+        reading_ = false;
         held_.resize(kChunk);
         const ssize_t n = ::read(fd_.get(), held_.data(), held_.size());
         if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) ended_ = true;

@@ -28,7 +28,7 @@ class ConsoleOutput final : public devices::ByteSink {
     /// Called from the loop with all bytes, in order, before they are written. Set it before the
     /// guest runs.
     void set_tap(std::function<void(ByteSpan)> tap) { tap_ = std::move(tap); }
-    /// Writes what is left, waiting at most two seconds for a reader that does not read.
+    /// Writes all that is left. A reader that does not read for two seconds gets no more of it.
     void finish();
 
   private:
@@ -38,6 +38,7 @@ class ConsoleOutput final : public devices::ByteSink {
     /// Takes what was put, if there is nothing else to write.
     bool take_pending();
     void wait_until_writable();
+    bool wait_for_reader() const;
     /// Writes from writing_; false if the reader must be waited for.
     bool write_some();
 
@@ -55,13 +56,16 @@ class ConsoleOutput final : public devices::ByteSink {
     bool refused_ = false;
 };
 
-/// Reads a descriptor as long as the guest takes the bytes.
+/// Reads a descriptor as long as the guest takes the bytes. The loop does not run after it is gone.
 class ConsoleInput {
   public:
     /// Gets bytes (or none, when the guest has room again) and says how many it took.
     using Take = std::function<std::size_t(ByteSpan)>;
     /// Reads from a copy of `fd`.
     ConsoleInput(asio::io_context& loop, int fd, Take take);
+    ~ConsoleInput();
+    ConsoleInput(const ConsoleInput&) = delete;
+    ConsoleInput& operator=(const ConsoleInput&) = delete;
 
     /// Goes on after `take` had refused some. From the loop's thread.
     void resume();

@@ -20,7 +20,7 @@ using std::chrono::steady_clock;
 
 constexpr std::string_view kDescriptor = "fd:";
 
-Result<UniqueFd> copy_descriptor(const std::string& target) {
+Result<int> descriptor_of(const std::string& target) {
     const auto number = parse_unsigned(target.substr(kDescriptor.size()));
     if (!number || *number > INT_MAX)
         return fail(Stage::kUsage, "--events fd:N takes the number of a descriptor, not {}",
@@ -30,7 +30,18 @@ Result<UniqueFd> copy_descriptor(const std::string& target) {
         return std::unexpected(
             Error(Stage::kUsage, fmt::format("descriptor {} is not open for writing", *number))
                 .with_advice("a shell opens one by: rvmm run ... --events fd:3 3>events.ndjson"));
-    UniqueFd copy(::fcntl(static_cast<int>(*number), F_DUPFD_CLOEXEC, 0));
+    return static_cast<int>(*number);
+}
+
+Result<UniqueFd> copy_descriptor(const std::string& target) {
+    RVMM_TRY(const int number, descriptor_of(target));
+    UniqueFd copy;
+    // A terminal that is ready has room for a byte, and would wait for more: one of our own does
+    // not.
+    if (::isatty(number) == 1)
+        copy = UniqueFd(::open(fmt::format("/proc/self/fd/{}", number).c_str(),
+                               O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!copy) copy = UniqueFd(::fcntl(number, F_DUPFD_CLOEXEC, 0));
     if (!copy) return std::unexpected(Error::from_errno(Stage::kUsage, "--events", errno));
     return copy;
 }
@@ -62,6 +73,14 @@ Result<EventSink> EventSink::open(const std::string& target) {
     return EventSink(std::move(fd));
 }
 
+Result<> EventSink::check_descriptor(const std::string& target) {
+    if (target.starts_with(kDescriptor)) {
+        RVMM_TRY(const int number, descriptor_of(target));
+        static_cast<void>(number);
+    }
+    return {};
+}
+
 bool EventSink::put(std::string_view line) {
     if (failed_) return false;
     pending_ += line;
@@ -87,6 +106,7 @@ bool EventSink::write(milliseconds patience) {
         // The descriptor may be one that blocks: what is ready takes this much without waiting.
         const ssize_t size =
             ::write(fd_.get(), pending_.data(), std::min<std::size_t>(pending_.size(), PIPE_BUF));
+        if (size < 0 && errno == EAGAIN && left.count() == 0) return true;
         if (size < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (size < 0) return false;
         pending_.erase(0, static_cast<std::size_t>(size));

@@ -16,6 +16,8 @@ class EventSink {
     /// `target` is "fd:N", or a path. Errors (Stage::kUsage): there is no such descriptor or it
     /// cannot be written to; the file is there already or cannot be made; nobody reads the FIFO.
     static Result<EventSink> open(const std::string& target);
+    /// The errors of "fd:N" alone: before something else is opened, which may get that number.
+    static Result<> check_descriptor(const std::string& target);
 
     /// Takes a line, with its newline. false: it was the last one, for the reader has gone, the
     /// disk is full, or kMaxPending bytes wait for a reader that does not read.

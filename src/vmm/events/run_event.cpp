@@ -1,9 +1,11 @@
 #include "vmm/events/run_event.hpp"
 
+#include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <limits>
-#include <span>
 
+#include "base/bytes.hpp"
 #include "base/json_fields.hpp"
 #include "base/overloaded.hpp"
 
@@ -32,6 +34,16 @@ std::optional<std::string> text_member(const json& object, const char* key) {
     return text;
 }
 
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> known) {
+    return std::ranges::find(known, text) != known.end();
+}
+
+bool is_digest(std::string_view text) {
+    const auto bytes = from_hex(text);
+    return bytes && to_hex(*bytes) == text &&
+           (bytes->size() == 32 || bytes->size() == 48 || bytes->size() == 64);
+}
+
 std::optional<RunEvent> parse_phase(const json& object) {
     const auto name = text_member(object, "phase");
     const auto phase = name ? named<Phase>(kPhaseNames, *name) : std::nullopt;
@@ -50,14 +62,18 @@ std::optional<RunEvent> parse_measured(const json& object) {
     auto profile = text_member(object, "profile");
     auto hash = text_member(object, "hash");
     auto rim = text_member(object, "rim");
-    if (!profile || !hash || !rim) return std::nullopt;
+    if (!profile || !hash || !rim || !is_digest(*rim) ||
+        !is_one_of(*hash, {"sha256", "sha384", "sha512"}))
+        return std::nullopt;
     return MeasuredEvent{*std::move(profile), *std::move(hash), *std::move(rim)};
 }
 
 std::optional<RunEvent> parse_host(const json& object) {
     auto host = text_member(object, "host");
     const json* emulated = member(object, "emulated");
-    if (!host || emulated == nullptr || !emulated->is_boolean()) return std::nullopt;
+    if (!host || !is_one_of(*host, {"vm", "emulated", "cca"}) || emulated == nullptr ||
+        !emulated->is_boolean())
+        return std::nullopt;
     return HostEvent{*std::move(host), emulated->get<bool>(),
                      text_member(object, "revision").value_or("")};
 }
@@ -121,6 +137,14 @@ std::optional<RunEvent> parse_run_event(std::string_view line) {
     if (*name == "panic") return PanicEvent{text_member(*object, "detail").value_or("")};
     if (*name == "warning") return WarningEvent{text_member(*object, "text").value_or("")};
     return std::nullopt;
+}
+
+std::optional<RunFailure> parse_failure(std::string_view line) {
+    const auto object = parse_object(line);
+    if (!object || text_member(*object, "event") != "end") return std::nullopt;
+    auto error = text_member(*object, "error");
+    if (!error) return std::nullopt;
+    return RunFailure{*std::move(error), text_member(*object, "advice").value_or("")};
 }
 
 }  // namespace rvmm::vmm

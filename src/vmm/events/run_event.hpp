@@ -63,12 +63,20 @@ struct WarningEvent {
 using RunEvent = std::variant<PhaseEvent, ProgressEvent, MeasuredEvent, HostEvent, MilestoneEvent,
                               PanicEvent, WarningEvent>;
 
+/// Why a run came to no end of its own.
+struct RunFailure {
+    std::string error;
+    std::string advice = {};
+};
+
 /// "event" and what belongs to it.
 nlohmann::ordered_json to_json(const RunEvent& event);
 
 /// The event that `line` is. It may come from a machine that ran a guest: nothing if it is anything
 /// else. Texts are cut at kMaxEventText bytes, further members are left out.
 std::optional<RunEvent> parse_run_event(std::string_view line);
+/// What an "end" says of a failure, in the same way; nothing for any other line.
+std::optional<RunFailure> parse_failure(std::string_view line);
 inline constexpr std::size_t kMaxEventText = 4096;
 
 }  // namespace rvmm::vmm

@@ -1,6 +1,8 @@
 #include "vmm/events/run_events.hpp"
 
 #include <cmath>
+#include <fstream>
+#include <limits>
 
 #include <sys/resource.h>
 
@@ -17,15 +19,28 @@ constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 // What a reader may take to read the end.
 constexpr auto kReaderPatience = std::chrono::milliseconds(2000);
 
-double to_microseconds(RunEvents::Clock::duration time) {
+/// Seconds, in whole microseconds.
+double in_seconds(RunEvents::Clock::duration time) {
     const auto whole = std::chrono::round<std::chrono::microseconds>(time);
     return static_cast<double>(whole.count()) / 1e6;
 }
 
-/// Bytes that were resident at most.
-std::uint64_t peak_memory(int who) {
+/// Bytes that were resident at most. What getrusage() says of ourselves may have been of whoever
+/// started us: it survives execve(2).
+std::uint64_t peak_memory() {
+    std::ifstream status("/proc/self/status");
+    for (std::string name; status >> name;) {
+        std::uint64_t kibibytes = 0;
+        if (name == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
+        status.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+    }
+    return 0;
+}
+
+/// The same of the largest child that has ended.
+std::uint64_t peak_memory_of_children() {
     rusage usage = {};
-    if (::getrusage(who, &usage) != 0) return 0;
+    if (::getrusage(RUSAGE_CHILDREN, &usage) != 0) return 0;
     return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
@@ -50,7 +65,7 @@ Result<std::shared_ptr<RunEvents>> RunEvents::create(const std::string& target,
 
 void RunEvents::put(const ordered_json& json, bool from_lab) {
     if (lost_) return;
-    ordered_json line = {{"time", to_microseconds(now_ - start_)}};
+    ordered_json line = {{"time", in_seconds(now_ - start_)}};
     line.update(json);
     if (from_lab) line["in_lab"] = true;
     const std::string text = line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
@@ -100,6 +115,8 @@ void RunEvents::say(const RunEvent& event) {
 }
 
 void RunEvents::relay(std::string_view line) {
+    if (auto failure = parse_failure(line))
+        return locked([&] { lab_failure_ = std::move(failure); });
     const auto event = parse_run_event(line);
     if (!event) return;
     locked([&] {
@@ -117,16 +134,16 @@ void RunEvents::end(const Result<int>& exit_code, const std::string& report) {
         const int code =
             exit_code ? *exit_code : to_int(rvmm::exit_code(exit_code.error().stage()));
         ordered_json json = {{"event", "end"}, {"exit_code", code}};
-        if (!exit_code) json["error"] = exit_code.error().message();
-        if (!exit_code && !exit_code.error().advice().empty())
-            json["advice"] = exit_code.error().advice();
+        if (!exit_code) lab_failure_ = {exit_code.error().message(), exit_code.error().advice()};
+        if (lab_failure_) json["error"] = lab_failure_->error;
+        if (lab_failure_ && !lab_failure_->advice.empty()) json["advice"] = lab_failure_->advice;
         for (std::size_t i = 0; i < kPhases; ++i)
             if (durations_[i])
                 json["phases"][std::string(to_string(static_cast<Phase>(i)))] =
-                    to_microseconds(*durations_[i]);
-        json["peak_memory"] = peak_memory(RUSAGE_SELF);
+                    in_seconds(*durations_[i]);
+        json["peak_memory"] = peak_memory();
         if (durations_[static_cast<std::size_t>(Phase::kLab)])
-            json["lab_peak_memory"] = peak_memory(RUSAGE_CHILDREN);
+            json["lab_peak_memory"] = peak_memory_of_children();
         if (!report.empty()) json["report"] = ordered_json::parse(report, nullptr, false);
         put(json);
         if (!sink_->finish(kReaderPatience)) lost_ = true;

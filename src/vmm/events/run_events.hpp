@@ -21,7 +21,7 @@ class RunEvents {
   public:
     using Clock = std::chrono::steady_clock;
 
-    /// Says nothing to nobody.
+    /// Says nothing.
     RunEvents() = default;
     /// Begins with "start" and the first phase. Warnings of the process are events from here on.
     RunEvents(EventSink sink, std::string_view config);
@@ -38,7 +38,8 @@ class RunEvents {
     /// Of the phase that it is in; not more than ten a second, but for the last one.
     void progress(std::uint64_t done, std::uint64_t total);
     void say(const RunEvent& event);
-    /// A line of the run inside a lab. Its phases are ours from `populate` on.
+    /// A line of the run inside a lab. Its phases are ours from `populate` on; why it failed is
+    /// said in our "end".
     void relay(std::string_view line);
     /// Says "end", and waits a moment for the reader. Nothing is said after it. `report` is as
     /// `rvmm run --json` prints it, or empty.
@@ -47,7 +48,6 @@ class RunEvents {
   private:
     static constexpr std::size_t kPhases = 8;
 
-    double seconds(Clock::time_point at) const;
     /// With the lock.
     void put(const nlohmann::ordered_json& json, bool from_lab = false);
     void begin_phase(Phase next, bool from_lab);
@@ -67,6 +67,7 @@ class RunEvents {
     Phase phase_ = Phase::kConfig;
     Clock::time_point phase_start_ = {};
     std::array<std::optional<Clock::duration>, kPhases> durations_ = {};
+    std::optional<RunFailure> lab_failure_;
     Clock::time_point last_progress_ = {};
     std::optional<WarningListener> listener_;
 };

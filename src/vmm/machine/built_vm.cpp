@@ -1,5 +1,7 @@
 #include "vmm/machine/built_vm.hpp"
 
+#include <algorithm>
+
 namespace rvmm::vmm {
 namespace {
 
@@ -11,6 +13,18 @@ Result<kvm::Vcpu> create_vcpu(kvm::Vm& vm, const realm::CreateRecStep& step) {
     RVMM_CHECK(check_mpidr(vcpu, step));
     if (step.runnable) RVMM_CHECK(set_entry(vcpu, step));
     return vcpu;
+}
+
+Result<> load_blob(const realm::Blob& blob, Memory& memory, PopulateMeter& meter) {
+    constexpr std::size_t kPiece = std::size_t{16} << 20;  // bytes
+    ByteSpan rest = blob.bytes();
+    for (std::uint64_t done = 0; !rest.empty(); done += kPiece) {
+        const ByteSpan piece = rest.first(std::min(rest.size(), kPiece));
+        RVMM_CHECK(memory.load(blob.base + done, piece));
+        meter.add(piece.size());
+        rest = rest.subspan(piece.size());
+    }
+    return {};
 }
 
 }  // namespace
@@ -63,9 +77,7 @@ Result<BuiltVm> build_vm(const realm::LaunchPlan& plan, const kvm::System& syste
     PopulateMeter meter(plan, std::move(progress));
     for (const realm::PlanStep& step : plan.steps()) {
         if (const auto* populate = std::get_if<realm::PopulateStep>(&step)) {
-            const realm::Blob& blob = plan.layout().blobs[populate->blob];
-            RVMM_CHECK(guest.memory().load(blob.base, blob.bytes()));
-            meter.add(blob.bytes().size());
+            RVMM_CHECK(load_blob(plan.layout().blobs[populate->blob], guest.memory(), meter));
         } else if (const auto* rec = std::get_if<realm::CreateRecStep>(&step)) {
             RVMM_TRY(auto vcpu, create_vcpu(*vm, *rec));
             vcpus.push_back(std::move(vcpu));

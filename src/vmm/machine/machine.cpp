@@ -21,7 +21,13 @@ double milliseconds(std::chrono::steady_clock::duration d) {
 }  // namespace
 
 Machine::Machine(BuiltVm built, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console)
-    : vm_(std::move(built.vm)), guest_(guest), loop_(loop), console_(console), grace_(loop) {
+    : vm_(std::move(built.vm)),
+      guest_(guest),
+      loop_(loop),
+      console_(console),
+      signals_(loop),
+      power_signal_(loop),
+      grace_(loop) {
     for (kvm::Vcpu& vcpu : built.vcpus)
         threads_.push_back(std::make_unique<VcpuThread>(
             std::move(vcpu),
@@ -59,12 +65,12 @@ void Machine::tell(const std::function<void(const MachineObserver&)>& what) cons
 
 Result<RunReport> Machine::run() {
     const auto begin = std::chrono::steady_clock::now();
-    asio::signal_set signals(loop_, SIGINT, SIGTERM, SIGHUP);
-    signals.async_wait([this](const asio::error_code& error, int number) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) signals_.add(number);
+    signals_.async_wait([this](const asio::error_code& error, int number) {
         if (!error) end({RunOutcome::Kind::kKilled, number, {}});
     });
-    asio::signal_set power(loop_, SIGPWR);
-    wait_for_power_key(power);
+    power_signal_.add(SIGPWR);
+    wait_for_power_key();
     guest_.on_first_conversion([this] {
         asio::post(loop_, [this] {
             tell([](const MachineObserver& observer) { observer.first_conversion(); });
@@ -89,9 +95,8 @@ Result<RunReport> Machine::run() {
     report.outcome = **ended_;
     report.counters = counters();
     report.devices = devices_->reports();
-    if (report.outcome.exit_code() != 0)
-        for (const auto& thread : threads_)
-            report.last_exits.push_back(thread->exits().describe(finished));
+    for (const auto& thread : threads_)
+        report.last_exits.push_back(thread->exits().describe(finished));
     report.launch_ms = milliseconds(started_ - begin);
     if (ready_) report.ready_ms = milliseconds(*ready_ - begin);
     report.total_ms = milliseconds(finished - begin);
@@ -134,13 +139,14 @@ Result<> Machine::pause(std::function<void()> done) {
 }
 
 void Machine::vcpu_held(std::uint64_t pause) {
-    if (pause_ != Pause::kBegun || pause != pauses_ || --not_held_ > 0) return;
+    if (ended_ || pause_ != Pause::kBegun || pause != pauses_ || --not_held_ > 0) return;
     pause_ = Pause::kHeld;
     tell([](const MachineObserver& observer) { observer.held(true); });
     for (const auto& done : std::exchange(pause_done_, {})) done();
 }
 
 void Machine::resume() {
+    if (ended_) return;  // the vCPUs are being stopped
     if (pause_ != Pause::kBegun && pause_ != Pause::kHeld) return;
     const bool was_held = std::exchange(pause_, Pause::kNone) == Pause::kHeld;
     for (const auto& thread : threads_) thread->let_go();
@@ -148,11 +154,11 @@ void Machine::resume() {
     for (const auto& done : std::exchange(pause_done_, {})) done();
 }
 
-void Machine::wait_for_power_key(asio::signal_set& signals) {
-    signals.async_wait([this, &signals](const asio::error_code& error, int) {
+void Machine::wait_for_power_key() {
+    power_signal_.async_wait([this](const asio::error_code& error, int) {
         if (error) return;
         press_power_key();
-        wait_for_power_key(signals);
+        wait_for_power_key();
     });
 }
 

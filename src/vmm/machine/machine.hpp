@@ -64,6 +64,7 @@ class Machine {
     /// or when resume() comes first. Devices finish what they have begun. Errors (Stage::kGuest):
     /// the guest is ending. While run() runs, from the loop.
     Result<> pause(std::function<void()> done);
+    /// Does nothing once the guest is ending.
     void resume();
     bool is_paused() const { return pause_ == Pause::kHeld; }
 
@@ -78,7 +79,7 @@ class Machine {
   private:
     Machine(BuiltVm built, GuestKind& guest, asio::io_context& loop, ConsoleOutput& console);
     void tell(const std::function<void(const MachineObserver&)>& what) const;
-    void wait_for_power_key(asio::signal_set& signals);
+    void wait_for_power_key();
     void start_cpu(const StartCpu& request);
     bool serve(kvm::Vcpu& vcpu, const kvm::Exit& exit);
     bool serve_mmio(kvm::Vcpu& vcpu, const kvm::MmioExit& exit);
@@ -102,6 +103,8 @@ class Machine {
     std::optional<Result<RunOutcome>> ended_;
     std::chrono::steady_clock::time_point started_;
     std::optional<std::chrono::steady_clock::time_point> ready_;
+    asio::signal_set signals_;  // those that end the run
+    asio::signal_set power_signal_;
     asio::steady_timer grace_;
     enum class Pause : std::uint8_t { kNone, kBegun, kHeld, kRefused };
     Pause pause_ = Pause::kNone;

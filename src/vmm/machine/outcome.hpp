@@ -17,7 +17,7 @@ struct RunOutcome {
     enum class Kind : std::uint8_t {
         kShutdown,     // PSCI SYSTEM_OFF, or by pvpanic
         kReset,        // PSCI SYSTEM_RESET: a realm's reset is a new realm
-        kGuestStatus,  // host call EXIT, or by pvpanic
+        kGuestStatus,  // host call EXIT, by pvpanic, or by the port rvmm.status
         kPanic,        // the guest (it says so by pvpanic) or its vCPU cannot go on
         kKilled,       // rvmm was told to end
         kTimeLimit,    // a limit that rvmm was given
@@ -58,7 +58,7 @@ struct RunReport {
     std::size_t met = 0;       // how many of them have come
     RunCounters counters;
     std::vector<DeviceReport> devices;
-    // Of a run that ended with anything but 0:
+    // Of a run that ended with anything but 0, when it has been judged:
     std::vector<std::vector<std::string>> last_exits;  // by vCPU, oldest first
     std::vector<std::string> console_tail;             // the console's last lines
     double launch_ms = 0;                              // until the first vCPU entered

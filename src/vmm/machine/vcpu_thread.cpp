@@ -57,7 +57,9 @@ void VcpuThread::post(Letter letter) {
         if (!letter(vcpu_)) running_ = false;
     });
     vcpu_.request_exit();
-    ::pthread_kill(thread_.native_handle(), kick_signal());
+    // A thread that has no id yet will look into the mailbox; for one that has ended there is none
+    // to kick, or another of this process, which the signal does nothing to.
+    if (const int thread = thread_id_) ::tgkill(::getpid(), thread, kick_signal());
 }
 
 void VcpuThread::stop() {

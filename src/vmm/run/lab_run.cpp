@@ -100,9 +100,12 @@ Result<std::string> finish_report(const lab::LabOutcome& outcome, const realm::L
     }
     const auto* text = reinterpret_cast<const char*>(found->second.data());
     auto json = nlohmann::ordered_json::parse(text, text + found->second.size(), nullptr, false);
-    if (!json.is_object()) return fail(Stage::kInternal, "the lab's report is not JSON");
-    if (const std::string inner = json.value("rim", ""); inner != rim)
-        return fail(Stage::kInternal, "the lab measured RIM {}, the plan says {}", inner, rim);
+    if (!json.is_object() || !json["milliseconds"].is_object())
+        return fail(Stage::kInternal, "the lab's report is none");
+    const auto inner = json.find("rim");
+    if (const std::string said = inner != json.end() && inner->is_string() ? *inner : "";
+        said != rim)
+        return fail(Stage::kInternal, "the lab measured RIM {}, the plan says {}", said, rim);
     json["host"] = to_string(RunsOn::kLab);
     json["emulated"] = plan.is_realm();  // a real realm of an emulated machine is no better
     json["milliseconds"]["lab_boot"] = outcome.boot_seconds * 1000;
@@ -162,6 +165,7 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     in_lab.output_tap = [&](ByteSpan bytes) {
         console.feed(bytes, [](std::string_view) {});
         log.add(bytes);
+        log.keep();  // however the run ends
     };
     in_lab.service = &service;
     RVMM_TRY(const auto control, RunControl::create(plan, request.control, RunsOn::kLab));

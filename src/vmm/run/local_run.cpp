@@ -48,9 +48,16 @@ int console_descriptor(const realm::LaunchPlan& plan, const RunRequest& request)
     return request.console_to_stderr ? STDERR_FILENO : STDOUT_FILENO;
 }
 
+/// What is done when the run has ended, while everything is there that the loop may still call.
+using AfterRun = std::function<void(Result<RunReport>&)>;
+
 Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
-                              asio::io_context& loop, RunWatch& watch) {
-    if (!realm::uses_stdio(plan.spec())) return machine.run();
+                              asio::io_context& loop, RunWatch& watch, const AfterRun& after) {
+    if (!realm::uses_stdio(plan.spec())) {
+        auto report = machine.run();
+        after(report);
+        return report;
+    }
     RVMM_TRY(const auto terminal, Terminal::make_raw(STDIN_FILENO, Terminal::Output::kProcessed));
     Consoles& consoles = machine.devices().consoles();
     ConsoleKeys keys(
@@ -65,6 +72,7 @@ Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
     });
     auto report = machine.run();
     consoles.set_input_wanted({});
+    after(report);
     return report;
 }
 
@@ -80,26 +88,25 @@ MachineObserver observer_for(RunEvents& events) {
                 },
             .first_conversion = reach(Milestone::kFirstConversion),
             .ready = reach(Milestone::kReady),
-            .ending =
-                [&events](const Result<RunOutcome>& outcome) {
-                    if (outcome && outcome->kind == RunOutcome::Kind::kPanic)
-                        events.say(PanicEvent{outcome->detail});
-                    events.phase(Phase::kShutdown);
-                }};
+            .ending = [&events](const Result<RunOutcome>&) { events.phase(Phase::kShutdown); }};
 }
 
 Result<RunReport> watched_run(const realm::LaunchPlan& plan, const RunRequest& request,
                               Machine& machine, asio::io_context& loop, ConsoleOutput& console,
-                              ConsoleLog log) {
+                              ConsoleLog log,
+                              const std::function<void(const Result<RunReport>&)>& ended) {
     RunWatch watch(loop, request.watch, machine, console, std::move(log), request.inside_lab);
     RunEvents& events = *request.events;
     if (events.heard()) {
         machine.observe(observer_for(events));
         watch.on_first_byte([&] { events.say(MilestoneEvent{Milestone::kFirstConsoleByte}); });
     }
-    RVMM_TRY(RunReport report, run_machine(plan, machine, loop, watch));
-    watch.finish(report);
-    return report;
+    return run_machine(plan, machine, loop, watch, [&](Result<RunReport>& report) {
+        if (report) watch.finish(*report);
+        if (report && report->outcome.kind == RunOutcome::Kind::kPanic)
+            events.say(PanicEvent{report->outcome.detail});
+        ended(report);
+    });
 }
 
 /// What a person needs to know of an end that was not the guest's own wish.
@@ -203,9 +210,10 @@ Result<RunResult> run_locally(const realm::LaunchPlan& plan, const RunRequest& r
     const std::string known_rim = known ? to_hex(*known) : std::string();
     if (control) RVMM_CHECK(control->serve(loop, plan, *machine, ran_on, known_rim));
     service.follow(*machine, known_rim);
-    const auto ran = watched_run(plan, request, *machine, loop, console, std::move(log));
-    if (control) control->finish(ran);
-    RVMM_TRY(const RunReport report, ran);
+    RVMM_TRY(const RunReport report, watched_run(plan, request, *machine, loop, console,
+                                                 std::move(log), [&](const Result<RunReport>& ran) {
+                                                     if (control) control->finish(ran);
+                                                 }));
     say_end(report);
     result.exit_code = report.outcome.exit_code();
     if (tokens) result.token = tokens->token();

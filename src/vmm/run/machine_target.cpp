@@ -41,6 +41,7 @@ void MachineTarget::stop(Done done) {
 }
 
 void MachineTarget::cont(Done done) {
+    if (machine_.is_ending()) return done(fail(Stage::kGuest, "the guest is ending"));
     machine_.resume();
     done({});
 }

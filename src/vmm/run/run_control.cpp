@@ -126,7 +126,8 @@ void RunControl::finish(const Result<RunReport>& report) {
         target_->set_ended(RunState::kGuestPanicked);
         server_->tell("GUEST_PANICKED", {{"action", "poweroff"}});
         server_->tell("SHUTDOWN", cause(true, "guest-panic"));
-    } else if (report->outcome.kind == Kind::kKilled) {
+    } else if (report->outcome.kind == Kind::kKilled || report->outcome.kind == Kind::kTimeLimit ||
+               report->outcome.kind == Kind::kMet) {
         server_->tell("SHUTDOWN",
                       cause(false, target_->was_asked_to_quit() ? "host-qmp-quit" : "host-signal"));
     } else {

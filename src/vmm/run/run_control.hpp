@@ -29,7 +29,8 @@ class RunControl {
   public:
     /// Takes the name and makes the socket, which nobody answers yet. Errors (Stage::kUsage): the
     /// name is in use, the socket's path is; (Stage::kHostCannot) there can be no runtime folder
-    /// and the run has a name. Without one that is a warning, and the run can not be controlled.
+    /// and the run has a name. Without one that is a warning, and only a socket of its own controls
+    /// the run.
     static Result<std::unique_ptr<RunControl>> create(
         const realm::LaunchPlan& plan, const ControlWishes& wishes, RunsOn host,
         const RuntimeFolder::Surroundings& surroundings = RuntimeFolder::ours());

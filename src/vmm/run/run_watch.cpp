@@ -54,6 +54,7 @@ void RunWatch::end_at(asio::steady_timer& timer, std::string why, bool unless_up
 void RunWatch::see(ByteSpan bytes) {
     if (first_byte_ && !bytes.empty()) std::exchange(first_byte_, {})();
     log_.add(bytes);
+    log_.keep();  // however the run ends
     watch_.feed(bytes);
 }
 
@@ -68,7 +69,10 @@ void RunWatch::finish(RunReport& report) {
     report.outcome = watch_.judge(std::move(report.outcome));
     report.expected = spec_.expect.size();
     report.met = watch_.met();
-    if (report.outcome.exit_code() != 0) report.console_tail = watch_.last_lines();
+    if (report.outcome.exit_code() != 0)
+        report.console_tail = watch_.last_lines();
+    else
+        report.last_exits.clear();
 }
 
 }  // namespace rvmm::vmm

@@ -17,9 +17,9 @@ namespace rvmm::vmm {
 /// On the machine's loop.
 class RunWatch {
   public:
-    /// Begins with the machine's run, and watches until it is destroyed. All outlive it but `log`,
-    /// which it keeps. `inside_lab`: rvmm outside keeps the time, and says by SIGALRM that it is
-    /// up.
+    /// Begins with the machine's run, and watches until it is destroyed; the loop does not run
+    /// after that. All outlive it but `log`, which it keeps. `inside_lab`: rvmm outside keeps the
+    /// time, and says by SIGALRM that it is up.
     RunWatch(asio::io_context& loop, const WatchSpec& spec, Machine& machine,
              ConsoleOutput& console, ConsoleLog log, bool inside_lab);
     ~RunWatch();

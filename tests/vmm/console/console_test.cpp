@@ -1,6 +1,8 @@
 #include "vmm/console/console.hpp"
 
+#include <array>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -37,6 +39,49 @@ TEST(ConsoleOutput, Bytes_ComeOutInOrder) {
     EXPECT_TRUE(console.put(as_bytes("world")));
     loop.poll();
     EXPECT_EQ(pipe.read_available(), "hello world");
+}
+
+TEST(ConsoleOutput, LastWords_ReachAReaderThatIsSlow) {
+    asio::io_context loop(1);
+    Pipe pipe;
+    ConsoleOutput console(loop, pipe.writer.get());
+    // Some is in the pipe, some is being written, some waits for that.
+    std::size_t said = 0;
+    while (console.put(as_bytes(std::string(4000, 'c')))) {
+        said += 4000;
+        loop.poll();
+        loop.restart();
+    }
+    std::size_t seen = 0;
+    std::thread reader([&] {
+        std::array<char, 4096> buffer;
+        while (seen < said) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            const ssize_t n = ::read(pipe.reader.get(), buffer.data(), buffer.size());
+            if (n <= 0) break;
+            seen += static_cast<std::size_t>(n);
+        }
+    });
+    console.finish();
+    pipe.writer.reset();
+    reader.join();
+    EXPECT_EQ(seen, said);
+}
+
+TEST(ConsoleOutput, LastWords_AreSeenByTheTapWhereNobodyReads) {
+    asio::io_context loop(1);
+    const Pipe pipe;
+    ConsoleOutput console(loop, pipe.writer.get());
+    std::size_t tapped = 0;
+    console.set_tap([&](ByteSpan bytes) { tapped += bytes.size(); });
+    std::size_t said = 0;
+    while (console.put(as_bytes(std::string(4000, 'c')))) {
+        said += 4000;
+        loop.poll();
+        loop.restart();
+    }
+    console.finish();
+    EXPECT_EQ(tapped, said);
 }
 
 TEST(ConsoleOutput, SlowReader_IsWaitedForWithBoundedMemory) {

@@ -88,6 +88,13 @@ TEST_F(EventSinkTest, Descriptor_IsCopiedIfItCanBeWrittenTo) {
         EXPECT_NE(why_not(wrong), "opened") << wrong;
 }
 
+TEST_F(EventSinkTest, DescriptorThatIsNone_IsKnownBeforeItIsOpened) {
+    EXPECT_TRUE(EventSink::check_descriptor("events"));
+    EXPECT_TRUE(EventSink::check_descriptor("fd:1"));
+    EXPECT_FALSE(EventSink::check_descriptor("fd:999"));
+    EXPECT_FALSE(EventSink::check_descriptor("fd:x"));
+}
+
 TEST_F(EventSinkTest, Fifo_NeedsAReader) {
     const std::string path = folder_ / "fifo";
     ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);

@@ -99,6 +99,15 @@ TEST_F(RunEventsTest, EndByAnError_SaysItAndItsAdvice) {
     EXPECT_FALSE(end.contains("report"));
 }
 
+TEST_F(RunEventsTest, EndOfALabsRunThatFailed_SaysWhy) {
+    events_->relay(R"({"event":"end","exit_code":70,"error":"memory is gone","advice":"more"})");
+    events_->relay(R"({"event":"end","exit_code":0})");
+    events_->end(70, "");
+    EXPECT_EQ(lines().back()["error"], "memory is gone");
+    EXPECT_EQ(lines().back()["advice"], "more");
+    EXPECT_EQ(lines().back()["exit_code"], 70);
+}
+
 TEST_F(RunEventsTest, AfterTheEnd_NothingIsSaid) {
     events_->end(0, "");
     const auto before = lines().size();

@@ -219,6 +219,30 @@ TEST_P(PauseOfVm, GuestThatIsEnding_IsNotHeld) {
     EXPECT_THAT(report->outcome.detail, HasSubstr("no vCPU did it"));
 }
 
+// Clients are still heard while devices close.
+TEST_P(PauseOfVm, HeldGuestThatHasEnded_IsNotLetGo) {
+    machine.fake.script(0, {});
+    machine.spec().machine.vcpus = 1;
+    const auto run = run_machine_on(
+        machine.plan(), machine.fake,
+        [](Machine& made, asio::io_context& loop) {
+            asio::post(loop, [&made] {
+                EXPECT_TRUE(made.pause([&made] {
+                    made.end({RunOutcome::Kind::kKilled, SIGTERM, {}});
+                    made.resume();
+                    EXPECT_TRUE(made.is_paused());
+                }));
+            });
+        },
+        [](Machine& made, asio::io_context&, ConsoleOutput&) {
+            auto report = made.run();
+            made.resume();
+            return report;
+        });
+    ASSERT_TRUE(run.report) << run.report.error().message();
+    EXPECT_EQ(run.report->outcome.exit_code(), 143);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, PauseOfVm,
                          ::testing::Values(MachineKind{GuestOn::kVm, realm::Transport::kMmio}),
                          name_of);

@@ -123,6 +123,27 @@ TEST_F(RunControlTest, Quit_EndsAPausedRunAndSaysSo) {
     EXPECT_TRUE(nothing_left());
 }
 
+// Who types, and whoever looks after the run, are there as long as the loop runs.
+TEST_F(RunControlTest, EndWithAClientAndOpenInput_TellsTheClient) {
+    machine.spec().serial.mode = realm::SerialSpec::Mode::kStdio;
+    int typed[2];
+    ASSERT_EQ(::pipe(typed), 0);
+    const int stdin_before = ::dup(STDIN_FILENO);
+    ::dup2(typed[0], STDIN_FILENO);
+    std::optional<ControlClient> client;
+    const auto result = run({.name = "web"}, [&](LiveGuest& guest) {
+        ASSERT_TRUE(guest.eventually([] { return listed().status == "running"; }));
+        auto connected = ControlClient::connect(listed().entry.socket, seconds(10));
+        ASSERT_TRUE(connected);
+        client.emplace(*std::move(connected));
+    });
+    ::dup2(stdin_before, STDIN_FILENO);
+    for (const int fd : {typed[0], typed[1], stdin_before}) ::close(fd);
+    ASSERT_TRUE(result) << result.error().message();
+    EXPECT_EQ(result->exit_code, 0);
+    EXPECT_TRUE(nothing_left());
+}
+
 TEST_F(RunControlTest, NameInUse_IsRefusedBeforeTheLaunch) {
     const auto result = run({.name = "web"}, [&](LiveGuest& guest) {
         ASSERT_TRUE(guest.eventually([] { return listed().status == "running"; }));

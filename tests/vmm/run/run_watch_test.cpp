@@ -91,6 +91,20 @@ TEST_F(RunWatchTest, Console_IsLoggedAsItIs) {
     EXPECT_TRUE(report.last_exits.empty());
 }
 
+TEST_F(RunWatchTest, RunThatFails_LeavesTheLogThatItHas) {
+    guest("before", system_off());
+    const auto watched = [&](Machine& machine, asio::io_context& loop,
+                             ConsoleOutput& console) -> Result<RunReport> {
+        RVMM_TRY(auto log, ConsoleLog::create(folder_ / "log"));
+        RunWatch watch(loop, spec_, machine, console, std::move(log), false);
+        RVMM_TRY(const RunReport report, machine.run());
+        return fail(Stage::kLaunch, "as if it had failed after {} exits",
+                    report.counters.mmio_exits);
+    };
+    EXPECT_FALSE(run_machine_on(plan(), fake_, {}, watched).report);
+    EXPECT_EQ(log(), "before");
+}
+
 TEST_F(RunWatchTest, Deadline_EndsAGuestThatGoesOn) {
     guest("here\n");
     spec_.deadline = std::chrono::steady_clock::now() + 300ms;
@@ -151,6 +165,8 @@ TEST_F(RunWatchTest, UnmetExpectation_IsAFailure) {
     const RunReport report = run();
     EXPECT_EQ(report.outcome.kind, Kind::kUnmet);
     EXPECT_EQ(report.outcome.exit_code(), 71);
+    ASSERT_EQ(report.last_exits.size(), 1u);
+    EXPECT_FALSE(report.last_exits[0].empty());
 }
 
 }  // namespace
