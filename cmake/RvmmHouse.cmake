@@ -68,8 +68,8 @@ target_link_libraries(rvmm_asio INTERFACE Threads::Threads)
 set(RVMM_TESTS_FOLDER ${PROJECT_SOURCE_DIR}/tests)
 # rvmm_join_folders(TARGET SOURCES...)
 # With RVMM_JOIN_FOLDERS, the sources of a folder are compiled as one: a third of the time. So the
-# names in the anonymous namespaces of one folder's sources differ. The native build compiles each
-# source of src/ alone, which finds includes that are missing; RVMM_JOIN_TESTS joins tests alone.
+# names in the anonymous namespaces of one folder's sources differ. Without it, which finds includes
+# that are missing, RVMM_JOIN_TESTS joins tests alone.
 function(rvmm_join_folders target)
   cmake_path(IS_PREFIX RVMM_TESTS_FOLDER "${CMAKE_CURRENT_SOURCE_DIR}" is_test)
   if(NOT RVMM_JOIN_FOLDERS AND NOT (RVMM_JOIN_TESTS AND is_test))

@@ -47,7 +47,6 @@ case_exits() {
 
 # Linux, whose programs and kernel cannot make host calls.
 case_exits_linux() {
-    launch linux_status 9 linux.cfg --set "boot.cmdline=$linux_words panic=-1 rvmm.exit=9" || return
     launch linux_panic 81 linux.cfg --set "boot.cmdline=$linux_words panic=-1 rvmm.panic" --report linux_panic.json || return
     says linux_panic 'guest panic: Kernel panic - not syncing: sysrq triggered crash' || return
     grep -qF 'Kernel panic - not syncing' linux_panic.json || { bad linux_panic 'no console in the report'; return; }
