@@ -1,8 +1,13 @@
 #include "vmm/control/run_names.hpp"
 
+#include <array>
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -202,6 +207,76 @@ TEST_F(RunNamesTest, List_RemovesWhatDeadRunsHaveLeft) {
     std::ofstream(file("somebody's.txt"));
     EXPECT_THAT(names(), ElementsAre("alive"));
     EXPECT_EQ(files(), 3u) << "alive's two and the text";
+}
+
+TEST_F(RunNamesTest, EntryThatCannotBeRead_StaysAndItsNameIsTaken) {
+    folder();
+    fs::create_directory(file("web.json"));
+    std::ofstream(file("web.sock"));
+    EXPECT_THAT(names(), ElementsAre());
+    const auto claimed = ClaimedName::claim(folder(), entry("web"));
+    ASSERT_FALSE(claimed);
+    EXPECT_EQ(claimed.error().stage(), Stage::kUsage);
+    EXPECT_THAT(claimed.error().message(), HasSubstr("a run named web may be there: "));
+    EXPECT_EQ(files(), 2u);
+    EXPECT_TRUE(ClaimedName::claim(folder(), entry("web2")));
+}
+
+TEST_F(RunNamesTest, List_WhileAnEntryIsReplaced_NeverLosesIt) {
+    auto claimed = ClaimedName::claim(folder(), entry("web"));
+    ASSERT_TRUE(claimed);
+    std::atomic<bool> over = false;
+    std::thread writer([&] {
+        for (int i = 0; i < 200; ++i) {
+            EXPECT_TRUE(claimed->update(claimed->entry()));
+            ::usleep(500);
+        }
+        over = true;
+    });
+    while (!over) {
+        EXPECT_THAT(names(), ElementsAre("web"));
+        ::usleep(500);
+    }
+    writer.join();
+    EXPECT_EQ(files(), 2u);
+}
+
+TEST_F(RunNamesTest, FolderThatCannotBeRead_IsNoEmptyOne) {
+    const auto opened = folder();
+    const auto alive = ClaimedName::claim(folder(), entry("web"));
+    ASSERT_TRUE(alive);
+    rlimit limit = {};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    rlimit none = limit;
+    none.rlim_cur = 0;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto runs = running(opened);
+    const bool lives = ProcessId::ours().is_alive();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ASSERT_FALSE(runs);
+    EXPECT_EQ(runs.error().stage(), Stage::kHostCannot);
+    EXPECT_TRUE(lives) << "what cannot be looked at is not dead";
+    EXPECT_EQ(files(), 2u);
+}
+
+TEST_F(RunNamesTest, End_RemovesTheEntryLast) {
+    auto claimed = ClaimedName::claim(folder(), entry("web"));
+    ASSERT_TRUE(claimed);
+    const UniqueFd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    ASSERT_GE(::inotify_add_watch(watch.get(), (root_ / "rvmm").c_str(), IN_DELETE), 0);
+    {
+        const ClaimedName last = *std::move(claimed);
+    }
+    alignas(inotify_event) std::array<char, 4096> buffer;
+    const ssize_t size = ::read(watch.get(), buffer.data(), buffer.size());
+    std::vector<std::string> removed;
+    for (ssize_t at = 0; at < size;) {
+        const auto* event =
+            reinterpret_cast<const inotify_event*>(&buffer[static_cast<size_t>(at)]);
+        removed.emplace_back(event->name);
+        at += static_cast<ssize_t>(sizeof *event + event->len);
+    }
+    EXPECT_THAT(removed, ElementsAre("web.sock", "web.json"));
 }
 
 TEST_F(RunNamesTest, Zombie_IsDead) {
