@@ -11,6 +11,7 @@
 
 #include "vmm/control/control_bench.hpp"
 #include "vmm/control/control_client.hpp"
+#include "vmm/control/qmp_text.hpp"
 #include "vmm/control/run_names.hpp"
 
 namespace rvmm::vmm {
@@ -140,6 +141,29 @@ TEST_F(ControlServerTest, ClientThatReadsNoAnswers_IsDropped) {
     EXPECT_LT(sent, 0);
     EXPECT_EQ(bench.server().clients(), 1u);
     EXPECT_TRUE(works(good));
+}
+
+TEST_F(ControlServerTest, WhatAnswersRepeat_IsBoundedHoweverItIsEscaped) {
+    RawClient client = bench.negotiated();
+    const std::string deletes(60'000, '\x7f');  // six bytes each, escaped
+    const auto say = [&](const std::string& text) { return bench.ask(client, text); };
+    EXPECT_THAT(
+        say(R"({"execute":"query-name","id":")" + deletes + R"("})"),
+        ElementsAre(R"({"error":{"class":"GenericError","desc":"an id has at most 4096 bytes"}})"));
+    for (const auto& [begin, end] : {std::pair(R"({"execute":")", R"("})"),
+                                     {R"({"execute":"stop","arguments":{")", R"(":1}})"},
+                                     {R"({")", R"(":1})"}}) {
+        const auto lines = say(begin + deletes + end);
+        ASSERT_EQ(lines.size(), 1u) << begin;
+        EXPECT_THAT(lines.front(), HasSubstr(R"({"error":)"));
+        EXPECT_LT(lines.front().size(), 8192u);
+    }
+    const std::string id(kMaxId - 2, 'x');  // and its quotes
+    EXPECT_THAT(say(R"({"execute":"query-name","id":")" + id + R"("})"),
+                ElementsAre(R"({"return":{"name":"web"},"id":")" + id + R"("})"));
+    EXPECT_THAT(say(R"({"execute":"query-name","id":"x)" + id + R"("})"),
+                ElementsAre(HasSubstr("an id has at most")));
+    EXPECT_TRUE(works(client));
 }
 
 TEST_F(ControlServerTest, ManyRequests_DoNotKeepTheLoop) {
