@@ -1,6 +1,7 @@
 // Clients that behave badly: the others, the loop and memory do not notice.
 #include "vmm/control/control_server.hpp"
 
+#include <atomic>
 #include <fstream>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "vmm/control/control_bench.hpp"
 #include "vmm/control/control_client.hpp"
 #include "vmm/control/qmp_text.hpp"
+#include "vmm/control/run_list.hpp"
 #include "vmm/control/run_names.hpp"
 
 namespace rvmm::vmm {
@@ -259,6 +261,31 @@ TEST_F(ControlServerTest, ClientOfOurs_AsksAndIsAnswered) {
     person.join();
     EXPECT_EQ(name, "web");
     EXPECT_EQ(error, "The command x-none has not been found");
+}
+
+TEST_F(ControlServerTest, RunThatIsLaunching_IsWaitedFor) {
+    auto socket = listen_at(path_);
+    ASSERT_TRUE(socket);
+    const RunEntry run = {.name = "web", .socket = path_};
+    const auto early = ask_run(run, R"({"execute":"query-name"})", std::chrono::milliseconds(50));
+    ASSERT_FALSE(early);
+    EXPECT_EQ(early.error().stage(), Stage::kLaunch);
+    EXPECT_EQ(early.error().message(),
+              "web is launching: the run does not answer: it took too long");
+    std::string name;
+    std::atomic<bool> over = false;
+    std::thread person([&] {
+        const auto reply = ask_run(run, R"({"execute":"query-name"})", std::chrono::seconds(20));
+        if (reply) name = reply->at("return").value("name", "");
+        over = true;
+    });
+    ::usleep(100'000);  // the launch
+    EXPECT_FALSE(over);
+    ASSERT_TRUE(bench.server().listen(*std::move(socket)));
+    bench.loop().restart();
+    while (!over) bench.loop().run_one_for(std::chrono::milliseconds(10));
+    person.join();
+    EXPECT_EQ(name, "web");
 }
 
 TEST_F(ControlServerTest, ClientOfOurs_DoesNotWaitForEver) {

@@ -319,7 +319,7 @@ TEST_F(RunNamesTest, RunThatDoesNotAnswer_IsListedAsThat) {
     auto runs = list_runs(surroundings());
     ASSERT_TRUE(runs);
     EXPECT_EQ(runs->at(0).status, "launching");
-    EXPECT_FALSE(ask_run(runs->at(0).entry, "{}"));
+    EXPECT_FALSE(ask_run(runs->at(0).entry, "{}", std::chrono::milliseconds(50)));
     RunEntry changed = claimed->entry();
     changed.answers = true;
     changed.config = "/a/\x1b[2J.cfg";
@@ -339,6 +339,8 @@ TEST_F(RunNamesTest, Replies_BecomeText) {
     EXPECT_EQ(*text(R"({"return":{}})"), "");
     EXPECT_EQ(*text(R"({"return":{"status":"paused","running":false}})"), "paused\n");
     EXPECT_EQ(*text(R"({"return":[1]})"), "[\n  1\n]\n");
+    EXPECT_EQ(*text(R"({"return":{"status":"\u001b[2J\n"}})"), "?[2J?\n");
+    EXPECT_EQ(text(R"({"error":{"desc":"\u001b[2J\n"}})").error().message(), "?[2J?");
     for (const char* bad :
          {R"({"error":{"class":"GenericError","desc":"no key"}})", R"({"error":1})", "{}"}) {
         const auto made = text(bad);
@@ -347,6 +349,17 @@ TEST_F(RunNamesTest, Replies_BecomeText) {
     }
     EXPECT_EQ(request_for("powerdown"), R"({"execute":"system_powerdown"})");
     EXPECT_FALSE(request_for("reset"));
+}
+
+TEST_F(RunNamesTest, Request_IsOneObject) {
+    for (const char* good : {"{}", " {\"a\":{}}\n", "{\n\"a\": [1]\n}", "{'execute': 'stop'}"})
+        EXPECT_TRUE(check_request(good)) << good;
+    for (const std::string bad : {"", "{", "{\"a", "{\"a\\", "{\"a\":1", "[1]", "1", "{}{}", "{} {",
+                                  "{}x", "{\"a\" 1}", "{\"\xff\":1}"}) {
+        const auto checked = check_request(bad);
+        ASSERT_FALSE(checked) << bad;
+        EXPECT_EQ(checked.error().stage(), Stage::kUsage);
+    }
 }
 
 TEST_F(RunNamesTest, SocketElsewhereOfADeadRun_IsRemovedUnlessSomebodyListens) {
