@@ -82,25 +82,6 @@ unsigned mode_of(const fs::path& path) {
     return status.st_mode & 07777;
 }
 
-TEST_F(RunNamesTest, Names_HaveTheirRules) {
-    for (const std::string name : {"a", "web-1", "A_b.c", "-"})
-        EXPECT_TRUE(is_run_name(name)) << name;
-    for (const std::string name : {"", ".a", "..", "a/b", "a b", "\xc3\xa9", "a\n"})
-        EXPECT_FALSE(is_run_name(name)) << name;
-    EXPECT_TRUE(is_run_name(std::string(64, 'x')));
-    EXPECT_FALSE(is_run_name(std::string(65, 'x')));
-    EXPECT_FALSE(is_run_name(std::string_view("a\0b", 3)));
-}
-
-TEST_F(RunNamesTest, DefaultName_IsAlwaysOne) {
-    EXPECT_EQ(default_run_name("/a/web.cfg", 12), "web-12");
-    EXPECT_EQ(default_run_name("my image.cfg", 12), "my_image-12");
-    for (const std::string config : {"", ".cfg", "/", "..", "\xff.cfg", "x/.hidden.cfg"}) {
-        EXPECT_TRUE(is_run_name(default_run_name(config, 4194304))) << config;
-    }
-    EXPECT_TRUE(is_run_name(default_run_name(std::string(300, 'y'), 4194304)));
-}
-
 TEST_F(RunNamesTest, Folder_IsWhereTheRulesSay) {
     using S = RuntimeFolder::Surroundings;
     EXPECT_EQ(RuntimeFolder::path_for(S{.xdg_runtime_dir = "/run/user/7", .user = 0}),
@@ -279,17 +260,6 @@ TEST_F(RunNamesTest, End_RemovesTheEntryLast) {
     EXPECT_THAT(removed, ElementsAre("web.sock", "web.json"));
 }
 
-TEST_F(RunNamesTest, Zombie_IsDead) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(0);
-    siginfo_t info = {};
-    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
-    EXPECT_FALSE(ProcessId::of(child));
-    ::waitpid(child, nullptr, 0);
-    EXPECT_TRUE(ProcessId::ours().is_alive());
-    EXPECT_GT(ProcessId::ours().start_time, 0u);
-}
-
 TEST_F(RunNamesTest, Socket_ThatIsThereOrTooLongIsRefused) {
     const std::string path = (root_ / "s").native();
     const auto socket = listen_at(path);
@@ -332,34 +302,6 @@ TEST_F(RunNamesTest, RunThatDoesNotAnswer_IsListedAsThat) {
     EXPECT_EQ(json.at(0).at("name"), "web");
     EXPECT_EQ(json.at(0).at("pid"), ::getpid());
     EXPECT_EQ(json.at(0).at("rim"), nullptr);
-}
-
-TEST_F(RunNamesTest, Replies_BecomeText) {
-    const auto text = [](const char* reply) { return reply_text(nlohmann::json::parse(reply)); };
-    EXPECT_EQ(*text(R"({"return":{}})"), "");
-    EXPECT_EQ(*text(R"({"return":{"status":"paused","running":false}})"), "paused\n");
-    EXPECT_EQ(*text(R"({"return":[1]})"), "[\n  1\n]\n");
-    EXPECT_EQ(*text(R"({"return":{"status":"\u001b[2J\n"}})"), "?[2J?\n");
-    EXPECT_EQ(text(R"({"error":{"desc":"\u001b[2J\n"}})").error().message(), "?[2J?");
-    for (const char* bad :
-         {R"({"error":{"class":"GenericError","desc":"no key"}})", R"({"error":1})", "{}"}) {
-        const auto made = text(bad);
-        ASSERT_FALSE(made) << bad;
-        EXPECT_EQ(made.error().stage(), Stage::kLaunch);
-    }
-    EXPECT_EQ(request_for("powerdown"), R"({"execute":"system_powerdown"})");
-    EXPECT_FALSE(request_for("reset"));
-}
-
-TEST_F(RunNamesTest, Request_IsOneObject) {
-    for (const char* good : {"{}", " {\"a\":{}}\n", "{\n\"a\": [1]\n}", "{'execute': 'stop'}"})
-        EXPECT_TRUE(check_request(good)) << good;
-    for (const std::string bad : {"", "{", "{\"a", "{\"a\\", "{\"a\":1", "[1]", "1", "{}{}", "{} {",
-                                  "{}x", "{\"a\" 1}", "{\"\xff\":1}"}) {
-        const auto checked = check_request(bad);
-        ASSERT_FALSE(checked) << bad;
-        EXPECT_EQ(checked.error().stage(), Stage::kUsage);
-    }
 }
 
 TEST_F(RunNamesTest, SocketElsewhereOfADeadRun_IsRemovedUnlessSomebodyListens) {
