@@ -27,6 +27,8 @@ int main(int argc, char** argv) {
     open_standard_streams();
     // A reader that goes away is an error of a write, not the end of the machine.
     std::signal(SIGPIPE, SIG_IGN);
+    // Ignored, as whoever started us may have left it, it would keep us from how children end.
+    std::signal(SIGCHLD, SIG_DFL);
     try {
         return rvmm::cli::run_commands(argc, argv);
     } catch (const std::exception& exception) {

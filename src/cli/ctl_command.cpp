@@ -27,7 +27,10 @@ Result<std::string> request_of(const CtlOptions& options) {
         return fail(Stage::kUsage, "raw needs a request: '{{\"execute\": \"query-block\"}}'");
     if (!raw && !options.request.empty())
         return fail(Stage::kUsage, "{} takes no argument", options.command);
-    if (raw) return options.request;
+    if (raw) {
+        RVMM_CHECK(vmm::check_request(options.request));
+        return options.request;
+    }
     return *vmm::request_for(options.command);
 }
 
@@ -68,8 +71,11 @@ Examples:
   rvmm ctl web powerdown --wait 1m
   rvmm ctl web raw '{"execute": "query-block"}'
 
-Exit code 64 if no run has the name, 71 for an error reply or none within 5 s, or no end within
-the time of --wait.)";
+A run that is launching answers when it has begun; ctl waits for it within the same 5 s.
+
+Exit code 64 if no run has the name or the request of raw is no JSON object, 69 if the folder of the
+runs cannot be used, 71 for an error reply or none within 5 s, or no end within the time of
+--wait.)";
 
 }  // namespace
 

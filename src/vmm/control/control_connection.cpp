@@ -2,6 +2,9 @@
 
 #include <asio/post.hpp>
 #include <asio/write.hpp>
+#include <fmt/format.h>
+
+#include "vmm/control/qmp_text.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -76,6 +79,11 @@ void ControlConnection::answer(JsonStream::Item item) {
     const auto& request = std::get<nlohmann::json>(item);
     std::optional<nlohmann::json> id;
     if (const auto found = request.find("id"); found != request.end()) id = *found;
+    // Escaped it can be six times as long as it came, and more than may be unread.
+    if (id && !fits_as_id(*id))
+        return send(qmp_error({.what = QmpErrorClass::kGeneric,
+                               .description = fmt::format("an id has at most {} bytes", kMaxId)},
+                              nullptr));
     busy_ = true;
     const auto inside = std::make_shared<bool>(true);  // this function has not returned
     commands_.run(

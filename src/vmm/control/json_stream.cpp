@@ -50,13 +50,11 @@ std::optional<JsonStream::Item> JsonStream::take(unsigned char c) {
         case State::kInside:
             return take_inside(c);
         case State::kString:
+        case State::kEscape:
             if (c < ' ')
                 return mistake("JSON parse error, a string ends with its line",
                                c == '\n' ? State::kBetween : State::kSkipping);
-            take_string(c);
-            return std::nullopt;
-        case State::kEscape:
-            take_escaped(c);
+            state_ == State::kString ? take_string(c) : take_escaped(c);
             return std::nullopt;
     }
     return std::nullopt;

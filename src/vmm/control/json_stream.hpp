@@ -32,6 +32,8 @@ class JsonStream {
     /// Reads from the front of `bytes` up to the end of the next item, and cuts off what it has
     /// read. Nothing: all is read, and no item ends there.
     std::optional<Item> next(std::string_view& bytes);
+    /// No item has begun.
+    bool is_between() const { return state_ == State::kBetween; }
 
   private:
     enum class State : std::uint8_t { kBetween, kInside, kString, kEscape, kSkipping };

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/json_fields.hpp"
+#include "base/utf8.hpp"
 #include "vmm/control/qmp_answers.hpp"
 
 namespace rvmm::vmm {
@@ -14,9 +15,15 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::string_view kNegotiate = "qmp_capabilities";
+constexpr std::size_t kMaxDescription = 1 << 10;  // bytes
 
 std::unexpected<QmpError> refuse(std::string description,
                                  QmpErrorClass what = QmpErrorClass::kGeneric) {
+    // It may repeat what a client has sent, and grows when it is escaped.
+    if (description.size() > kMaxDescription) {
+        description.resize(utf8_prefix(std::string_view(description).substr(0, kMaxDescription)));
+        description += "...";
+    }
     return std::unexpected(QmpError{what, std::move(description)});
 }
 

@@ -25,6 +25,10 @@ std::uint64_t version_part(std::size_t index) {
 
 }  // namespace
 
+bool fits_as_id(const nlohmann::json& id) {
+    return id.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).size() <= kMaxId;
+}
+
 std::string qmp_return(ordered_json value, const nlohmann::json* id) {
     ordered_json json;
     json["return"] = std::move(value);

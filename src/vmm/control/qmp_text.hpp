@@ -10,6 +10,10 @@
 
 namespace rvmm::vmm {
 
+/// Bytes of a request's `id` as answers repeat it.
+inline constexpr std::size_t kMaxId = 4 << 10;
+bool fits_as_id(const nlohmann::json& id);
+
 /// `id` is the request's; null pointer: it had none.
 std::string qmp_return(nlohmann::ordered_json value, const nlohmann::json* id);
 

@@ -1,15 +1,18 @@
 #include "vmm/control/run_entry.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "base/json_fields.hpp"
 #include "base/text.hpp"
+#include "base/unique_fd.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -17,6 +20,28 @@ namespace {
 bool may_be_in_a_name(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '.' || c == '-';
+}
+
+/// The process that has this id now, if there is one that has not ended.
+Result<std::optional<ProcessId>> look_at(int pid) {
+    const std::string path = fmt::format("/proc/{}/stat", pid);
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd && errno == ENOENT) return std::nullopt;
+    std::array<char, 4096> buffer;
+    const ssize_t size = fd ? ::read(fd.get(), buffer.data(), buffer.size()) : -1;
+    if (size < 0 && errno == ESRCH) return std::nullopt;  // it has ended in between
+    if (size < 0) return fail_errno(Stage::kHostCannot, errno, "cannot read {}", path);
+    const std::string line(buffer.data(), static_cast<std::size_t>(size));
+    // proc(5): "pid (name) state ...", the start is field 22; the name may hold anything.
+    const std::size_t name_end = line.rfind(')');
+    if (name_end == std::string::npos) return std::nullopt;
+    std::istringstream fields(line.substr(name_end + 1));
+    std::string field;
+    for (int number = 3; number <= 22 && fields >> field; ++number)
+        if (number == 3 && (field == "Z" || field == "X")) return std::nullopt;
+    const auto start_time = parse_unsigned(field);
+    if (!start_time) return std::nullopt;
+    return ProcessId{pid, *start_time};
 }
 
 }  // namespace
@@ -41,19 +66,12 @@ ProcessId ProcessId::ours() {
 }
 
 std::optional<ProcessId> ProcessId::of(int pid) {
-    // proc(5): "pid (name) state ...", the start is field 22; the name may hold anything.
-    std::ifstream file(fmt::format("/proc/{}/stat", pid));
-    std::string line;
-    if (!std::getline(file, line)) return std::nullopt;
-    const std::size_t name_end = line.rfind(')');
-    if (name_end == std::string::npos) return std::nullopt;
-    std::istringstream fields(line.substr(name_end + 1));
-    std::string field;
-    for (int number = 3; number <= 22 && fields >> field; ++number)
-        if (number == 3 && (field == "Z" || field == "X")) return std::nullopt;
-    const auto start_time = parse_unsigned(field);
-    if (!start_time) return std::nullopt;
-    return ProcessId{pid, *start_time};
+    return look_at(pid).value_or(std::nullopt);
+}
+
+bool ProcessId::is_alive() const {
+    const auto there = look_at(pid);
+    return !there || *there == *this;
 }
 
 std::string RunEntry::to_json() const {

@@ -17,7 +17,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr auto kStatusPatience = std::chrono::milliseconds(500);
-constexpr auto kCommandPatience = std::chrono::seconds(5);
 constexpr auto kEndStep = std::chrono::milliseconds(20);
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kRequests = {{
@@ -120,11 +119,29 @@ std::optional<std::string> request_for(const std::string& command) {
     return std::nullopt;
 }
 
-Result<nlohmann::json> ask_run(const RunEntry& run, const std::string& request) {
-    if (!run.answers)
-        return fail(Stage::kLaunch, "{} is launching, and does not answer yet", run.name);
-    RVMM_TRY(auto client, ControlClient::connect(run.socket, kCommandPatience));
-    return client.ask(request);
+Result<> check_request(const std::string& text) {
+    // A string ends with its line at the latest.
+    const std::string line = text + "\n";
+    std::string_view rest(line);
+    JsonStream stream;
+    const auto item = stream.next(rest);
+    if (!item) return fail(Stage::kUsage, "the request is not a whole JSON object: {}", text);
+    if (const auto* mistake = std::get_if<JsonStream::Mistake>(&*item))
+        return fail(Stage::kUsage, "the request is no JSON object: {}", mistake->what);
+    if (stream.next(rest) || !stream.is_between())
+        return fail(Stage::kUsage, "the request goes on behind its JSON object: {}", text);
+    return {};
+}
+
+Result<nlohmann::json> ask_run(const RunEntry& run, const std::string& request,
+                               std::chrono::milliseconds patience) {
+    // The socket is there from the beginning: it greets when the launch is over.
+    auto client = ControlClient::connect(run.socket, patience);
+    if (!client && !run.answers)
+        return std::unexpected(
+            std::move(client).error().with_context(fmt::format("{} is launching", run.name)));
+    if (!client) return std::unexpected(std::move(client).error());
+    return client->ask(request);
 }
 
 Result<> wait_for_end(const RunEntry& run, std::chrono::nanoseconds patience) {
@@ -143,11 +160,12 @@ Result<std::string> reply_text(const nlohmann::json& reply) {
     if (value == nullptr) {
         const nlohmann::json* error = member(reply, "error");
         return fail(Stage::kLaunch, "{}",
-                    error == nullptr ? "an error reply"
-                                     : as_text(member(*error, "desc")).value_or("an error reply"));
+                    error == nullptr
+                        ? "an error reply"
+                        : printable(as_text(member(*error, "desc")).value_or("an error reply")));
     }
     if (value->is_object() && value->empty()) return std::string();
-    if (const auto status = as_text(member(*value, "status"))) return *status + "\n";
+    if (const auto status = as_text(member(*value, "status"))) return printable(*status) + "\n";
     return value->dump(2) + "\n";
 }
 

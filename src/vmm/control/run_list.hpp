@@ -30,8 +30,13 @@ Result<RunEntry> find_run(const RuntimeFolder::Surroundings& surroundings, const
 
 /// A command of `rvmm ctl` as the request that it is; nothing if there is no such command.
 std::optional<std::string> request_for(const std::string& command);
-/// Sends `request` to the run's socket and returns the reply. Errors (Stage::kLaunch): no answer.
-Result<nlohmann::json> ask_run(const RunEntry& run, const std::string& request);
+/// Errors (Stage::kUsage): `text` is not one JSON object, as the socket takes it.
+Result<> check_request(const std::string& text);
+inline constexpr std::chrono::milliseconds kAnswerPatience = std::chrono::seconds(5);
+/// Sends `request`, one JSON object, to the run's socket and returns the reply; waits for a run
+/// that is launching. Errors (Stage::kLaunch): no answer within `patience`.
+Result<nlohmann::json> ask_run(const RunEntry& run, const std::string& request,
+                               std::chrono::milliseconds patience = kAnswerPatience);
 /// Waits until the process of `run` has ended. Errors (Stage::kLaunch): it has not within
 /// `patience`.
 Result<> wait_for_end(const RunEntry& run, std::chrono::nanoseconds patience);

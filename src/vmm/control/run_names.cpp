@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include <fcntl.h>
@@ -32,9 +33,10 @@ fs::path draft_file(const RuntimeFolder& folder, std::string_view name) {
     return folder.path() / fmt::format(".{}.json", name);
 }
 
+/// The entry goes last: as long as it is there, nobody else takes the name and makes files.
 void remove_files(const RuntimeFolder& folder, std::string_view name) {
     for (const auto& path :
-         {entry_file(folder, name), entry_socket(folder, name), draft_file(folder, name)})
+         {entry_socket(folder, name), draft_file(folder, name), entry_file(folder, name)})
         ::unlink(path.c_str());
 }
 
@@ -67,15 +69,16 @@ bool is_dead_socket(const std::string& path) {
            errno == ECONNREFUSED;
 }
 
-/// The run that the name's file tells of.
-std::optional<RunEntry> read_entry(const RuntimeFolder& folder, std::string_view name) {
-    const auto text = read_file("entry", entry_file(folder, name), kMaxEntryFile);
-    if (!text) return std::nullopt;
+/// The run that the name's file tells of; nothing if there is no file, or it tells of none.
+Result<std::optional<RunEntry>> read_entry(const RuntimeFolder& folder, std::string_view name) {
+    const auto text = read_file("the entry", entry_file(folder, name), kMaxEntryFile);
+    if (!text && text.error().error_number() == ENOENT) return std::nullopt;
+    if (!text) return std::unexpected(text.error());
     return RunEntry::from_json(name, {reinterpret_cast<const char*>(text->data()), text->size()});
 }
 
 /// Every name that some file here belongs to.
-std::set<std::string> names_in(const RuntimeFolder& folder) {
+Result<std::set<std::string>> names_in(const RuntimeFolder& folder) {
     std::set<std::string> names;
     std::error_code error;
     for (fs::directory_iterator it(folder.path(), error), end; !error && it != end;
@@ -86,23 +89,50 @@ std::set<std::string> names_in(const RuntimeFolder& folder) {
         if (name.starts_with('.')) name.erase(0, 1);
         if (is_run_name(name)) names.insert(std::move(name));
     }
+    if (error)
+        return fail_errno(Stage::kHostCannot, error.value(), "cannot read the runtime folder {}",
+                          folder.path().native());
     return names;
 }
 
-/// All that live, by name; what others have left is removed. The folder is locked.
-std::vector<RunEntry> sweep(const RuntimeFolder& folder) {
-    std::vector<RunEntry> runs;
-    for (const std::string& name : names_in(folder)) {
-        auto entry = read_entry(folder, name);
+struct Swept {
+    std::vector<RunEntry> runs = {};            // that live, by name
+    std::map<std::string, Error> unknown = {};  // what could not be read, and so may live
+};
+
+/// Removes what ended runs have left. The folder is locked.
+Result<Swept> sweep(const RuntimeFolder& folder) {
+    Swept swept;
+    RVMM_TRY(const auto names, names_in(folder));
+    for (const std::string& name : names) {
+        auto read = read_entry(folder, name);
+        if (!read) {
+            swept.unknown.emplace(name, std::move(read).error());
+            continue;
+        }
+        auto& entry = *read;
         if (entry && entry->process.is_alive()) {
-            runs.push_back(*std::move(entry));
+            swept.runs.push_back(*std::move(entry));
             continue;
         }
         // One of --control's is elsewhere, and another run may have the path now.
         if (entry && is_dead_socket(entry->socket)) ::unlink(entry->socket.c_str());
         remove_files(folder, name);
     }
-    return runs;
+    return swept;
+}
+
+/// Errors (Stage::kUsage): it is not.
+Result<> check_free(const Swept& swept, const std::string& name) {
+    std::string what;
+    const auto run = std::ranges::find(swept.runs, name, &RunEntry::name);
+    if (run != swept.runs.end())
+        what = fmt::format("a run named {} is there, process {}", name, run->process.pid);
+    else if (const auto unknown = swept.unknown.find(name); unknown != swept.unknown.end())
+        what = fmt::format("a run named {} may be there: {}", name, unknown->second.message());
+    if (what.empty()) return {};
+    return std::unexpected(
+        Error(Stage::kUsage, std::move(what)).with_advice("give this one another --name"));
 }
 
 }  // namespace
@@ -129,12 +159,8 @@ Result<UniqueFd> listen_at(const std::string& path) {
 
 Result<ClaimedName> ClaimedName::claim(RuntimeFolder folder, RunEntry entry) {
     RVMM_TRY(const auto lock, folder.lock());
-    for (const RunEntry& other : sweep(folder))
-        if (other.name == entry.name)
-            return std::unexpected(
-                Error(Stage::kUsage, fmt::format("a run named {} is there, process {}", entry.name,
-                                                 other.process.pid))
-                    .with_advice("give this one another --name"));
+    RVMM_TRY(const Swept swept, sweep(folder));
+    RVMM_CHECK(check_free(swept, entry.name));
     UniqueFd socket;
     if (entry.socket.empty()) {
         entry.socket = entry_socket(folder, entry.name).native();
@@ -155,12 +181,16 @@ ClaimedName::~ClaimedName() {
 
 Result<> ClaimedName::update(RunEntry entry) {
     entry_ = std::move(entry);
+    // So that nobody reads a file that is replaced. Where another process keeps the lock it is
+    // written all the same: who cannot read it leaves it.
+    const auto lock = folder_->lock();
     return write_entry(*folder_, entry_);
 }
 
 Result<std::vector<RunEntry>> running(const RuntimeFolder& folder) {
     RVMM_TRY(const auto lock, folder.lock());
-    return sweep(folder);
+    RVMM_TRY(Swept swept, sweep(folder));
+    return std::move(swept.runs);
 }
 
 }  // namespace rvmm::vmm

@@ -21,7 +21,8 @@ Result<UniqueFd> listen_at(const std::string& path);
 class ClaimedName {
   public:
     /// Writes `entry`'s file; `entry.socket` is the caller's, or if it is empty NAME.sock in the
-    /// folder, where the socket then is. Errors (Stage::kUsage): a living run has the name.
+    /// folder, where the socket then is. Errors (Stage::kUsage): a living run has the name, or
+    /// there is a file of it that cannot be read.
     static Result<ClaimedName> claim(RuntimeFolder folder, RunEntry entry);
     ClaimedName(ClaimedName&&) noexcept = default;
     ClaimedName& operator=(ClaimedName&&) = delete;
@@ -44,7 +45,7 @@ class ClaimedName {
     UniqueFd socket_;
 };
 
-/// All that run, by name.
+/// All that run, by name. Errors (Stage::kHostCannot): the folder is locked, or cannot be read.
 Result<std::vector<RunEntry>> running(const RuntimeFolder& folder);
 
 }  // namespace rvmm::vmm

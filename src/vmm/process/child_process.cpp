@@ -77,6 +77,9 @@ bool ChildProcess::reap(int options) {
     } while (reaped < 0 && errno == EINTR);
     if (reaped == 0) return false;
     pid_ = -1;
+    // Somebody else has reaped it, the kernel where SIGCHLD is ignored: an unknown end is a bad
+    // one.
+    if (reaped < 0) status = SIGKILL;
     how_ = {WIFSIGNALED(status) ? killed_by(WTERMSIG(status)) : WEXITSTATUS(status),
             static_cast<std::uint64_t>(used.ru_maxrss) * 1024};
     return true;

@@ -24,7 +24,7 @@ class ChildProcess {
     };
     /// How it ended.
     struct End {
-        int exit_code = 0;              // 128 + the signal that ended it
+        int exit_code = 0;              // 128 + the signal that ended it; not known: SIGKILL's
         std::uint64_t peak_memory = 0;  // bytes that it had at most, or one of its own children
     };
     /// Starts it in a process group of its own, so that a terminal's Ctrl-C does not reach it, with

@@ -3,22 +3,36 @@
 #include <csignal>
 #include <filesystem>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/unique_fd.hpp"
 #include "vmm/run/report.hpp"
 
 namespace rvmm::vmm {
 namespace {
+
+/// Bytes of the file or block device `path`; 0 where they are not known.
+std::uint64_t size_of(const std::filesystem::path& path) {
+    std::error_code unknown;
+    if (!std::filesystem::is_block_file(path, unknown)) {
+        const auto size = std::filesystem::file_size(path, unknown);
+        return unknown ? 0 : size;
+    }
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const off_t end = fd ? ::lseek(fd.get(), 0, SEEK_END) : -1;
+    return end < 0 ? 0 : static_cast<std::uint64_t>(end);
+}
 
 std::vector<DiskFacts> disks_of(const realm::RealmSpec& spec) {
     std::vector<DiskFacts> disks;
     for (const realm::DeviceSpec& device : spec.devices) {
         const auto* disk = std::get_if<realm::DiskSpec>(&device.what);
         if (disk == nullptr) continue;
-        std::error_code unknown;
-        const auto size = std::filesystem::file_size(disk->path, unknown);
         disks.push_back({.name = device.name,
                          .path = disk->path.native(),
                          .readonly = disk->readonly,
-                         .size = unknown ? 0 : size});
+                         .size = size_of(disk->path)});
     }
     return disks;
 }

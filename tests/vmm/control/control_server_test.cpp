@@ -1,6 +1,7 @@
 // Clients that behave badly: the others, the loop and memory do not notice.
 #include "vmm/control/control_server.hpp"
 
+#include <atomic>
 #include <fstream>
 #include <thread>
 
@@ -11,6 +12,8 @@
 
 #include "vmm/control/control_bench.hpp"
 #include "vmm/control/control_client.hpp"
+#include "vmm/control/qmp_text.hpp"
+#include "vmm/control/run_list.hpp"
 #include "vmm/control/run_names.hpp"
 
 namespace rvmm::vmm {
@@ -142,6 +145,29 @@ TEST_F(ControlServerTest, ClientThatReadsNoAnswers_IsDropped) {
     EXPECT_TRUE(works(good));
 }
 
+TEST_F(ControlServerTest, WhatAnswersRepeat_IsBoundedHoweverItIsEscaped) {
+    RawClient client = bench.negotiated();
+    const std::string deletes(60'000, '\x7f');  // six bytes each, escaped
+    const auto say = [&](const std::string& text) { return bench.ask(client, text); };
+    EXPECT_THAT(
+        say(R"({"execute":"query-name","id":")" + deletes + R"("})"),
+        ElementsAre(R"({"error":{"class":"GenericError","desc":"an id has at most 4096 bytes"}})"));
+    for (const auto& [begin, end] : {std::pair(R"({"execute":")", R"("})"),
+                                     {R"({"execute":"stop","arguments":{")", R"(":1}})"},
+                                     {R"({")", R"(":1})"}}) {
+        const auto lines = say(begin + deletes + end);
+        ASSERT_EQ(lines.size(), 1u) << begin;
+        EXPECT_THAT(lines.front(), HasSubstr(R"({"error":)"));
+        EXPECT_LT(lines.front().size(), 8192u);
+    }
+    const std::string id(kMaxId - 2, 'x');  // and its quotes
+    EXPECT_THAT(say(R"({"execute":"query-name","id":")" + id + R"("})"),
+                ElementsAre(R"({"return":{"name":"web"},"id":")" + id + R"("})"));
+    EXPECT_THAT(say(R"({"execute":"query-name","id":"x)" + id + R"("})"),
+                ElementsAre(HasSubstr("an id has at most")));
+    EXPECT_TRUE(works(client));
+}
+
 TEST_F(ControlServerTest, ManyRequests_DoNotKeepTheLoop) {
     RawClient busy = bench.negotiated();
     RawClient other = bench.negotiated();
@@ -235,6 +261,31 @@ TEST_F(ControlServerTest, ClientOfOurs_AsksAndIsAnswered) {
     person.join();
     EXPECT_EQ(name, "web");
     EXPECT_EQ(error, "The command x-none has not been found");
+}
+
+TEST_F(ControlServerTest, RunThatIsLaunching_IsWaitedFor) {
+    auto socket = listen_at(path_);
+    ASSERT_TRUE(socket);
+    const RunEntry run = {.name = "web", .socket = path_};
+    const auto early = ask_run(run, R"({"execute":"query-name"})", std::chrono::milliseconds(50));
+    ASSERT_FALSE(early);
+    EXPECT_EQ(early.error().stage(), Stage::kLaunch);
+    EXPECT_EQ(early.error().message(),
+              "web is launching: the run does not answer: it took too long");
+    std::string name;
+    std::atomic<bool> over = false;
+    std::thread person([&] {
+        const auto reply = ask_run(run, R"({"execute":"query-name"})", std::chrono::seconds(20));
+        if (reply) name = reply->at("return").value("name", "");
+        over = true;
+    });
+    ::usleep(100'000);  // the launch
+    EXPECT_FALSE(over);
+    ASSERT_TRUE(bench.server().listen(*std::move(socket)));
+    bench.loop().restart();
+    while (!over) bench.loop().run_one_for(std::chrono::milliseconds(10));
+    person.join();
+    EXPECT_EQ(name, "web");
 }
 
 TEST_F(ControlServerTest, ClientOfOurs_DoesNotWaitForEver) {

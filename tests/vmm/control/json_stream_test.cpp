@@ -60,7 +60,10 @@ TEST(JsonStream_, BadSyntax_IsOneMistakeAndTheNextObjectCounts) {
                                        "{\"a\":\"\xc3\x28\"}",
                                        "{\"a\xc0\xaf\":1}",
                                        "{\"a\":\"\xed\xa0\x80\"}",
-                                       "{\"unfinished"}) {
+                                       "{\"unfinished",
+                                       "{\"unfinished\\",
+                                       "{\"unfinished\\\r",
+                                       "{\"tab\\\t\"}"}) {
         const auto items = items_of(std::string(bad) + "\n{\"good\":1}\n");
         ASSERT_EQ(items.size(), 2u) << bad;
         EXPECT_TRUE(items[0].starts_with('?')) << bad;

@@ -1,8 +1,13 @@
 #include "vmm/control/run_names.hpp"
 
+#include <array>
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,25 +80,6 @@ unsigned mode_of(const fs::path& path) {
     struct stat status = {};
     EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
     return status.st_mode & 07777;
-}
-
-TEST_F(RunNamesTest, Names_HaveTheirRules) {
-    for (const std::string name : {"a", "web-1", "A_b.c", "-"})
-        EXPECT_TRUE(is_run_name(name)) << name;
-    for (const std::string name : {"", ".a", "..", "a/b", "a b", "\xc3\xa9", "a\n"})
-        EXPECT_FALSE(is_run_name(name)) << name;
-    EXPECT_TRUE(is_run_name(std::string(64, 'x')));
-    EXPECT_FALSE(is_run_name(std::string(65, 'x')));
-    EXPECT_FALSE(is_run_name(std::string_view("a\0b", 3)));
-}
-
-TEST_F(RunNamesTest, DefaultName_IsAlwaysOne) {
-    EXPECT_EQ(default_run_name("/a/web.cfg", 12), "web-12");
-    EXPECT_EQ(default_run_name("my image.cfg", 12), "my_image-12");
-    for (const std::string config : {"", ".cfg", "/", "..", "\xff.cfg", "x/.hidden.cfg"}) {
-        EXPECT_TRUE(is_run_name(default_run_name(config, 4194304))) << config;
-    }
-    EXPECT_TRUE(is_run_name(default_run_name(std::string(300, 'y'), 4194304)));
 }
 
 TEST_F(RunNamesTest, Folder_IsWhereTheRulesSay) {
@@ -204,15 +190,74 @@ TEST_F(RunNamesTest, List_RemovesWhatDeadRunsHaveLeft) {
     EXPECT_EQ(files(), 3u) << "alive's two and the text";
 }
 
-TEST_F(RunNamesTest, Zombie_IsDead) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(0);
-    siginfo_t info = {};
-    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
-    EXPECT_FALSE(ProcessId::of(child));
-    ::waitpid(child, nullptr, 0);
-    EXPECT_TRUE(ProcessId::ours().is_alive());
-    EXPECT_GT(ProcessId::ours().start_time, 0u);
+TEST_F(RunNamesTest, EntryThatCannotBeRead_StaysAndItsNameIsTaken) {
+    folder();
+    fs::create_directory(file("web.json"));
+    std::ofstream(file("web.sock"));
+    EXPECT_THAT(names(), ElementsAre());
+    const auto claimed = ClaimedName::claim(folder(), entry("web"));
+    ASSERT_FALSE(claimed);
+    EXPECT_EQ(claimed.error().stage(), Stage::kUsage);
+    EXPECT_THAT(claimed.error().message(), HasSubstr("a run named web may be there: "));
+    EXPECT_EQ(files(), 2u);
+    EXPECT_TRUE(ClaimedName::claim(folder(), entry("web2")));
+}
+
+TEST_F(RunNamesTest, List_WhileAnEntryIsReplaced_NeverLosesIt) {
+    auto claimed = ClaimedName::claim(folder(), entry("web"));
+    ASSERT_TRUE(claimed);
+    std::atomic<bool> over = false;
+    std::thread writer([&] {
+        for (int i = 0; i < 200; ++i) {
+            EXPECT_TRUE(claimed->update(claimed->entry()));
+            ::usleep(500);
+        }
+        over = true;
+    });
+    while (!over) {
+        EXPECT_THAT(names(), ElementsAre("web"));
+        ::usleep(500);
+    }
+    writer.join();
+    EXPECT_EQ(files(), 2u);
+}
+
+TEST_F(RunNamesTest, FolderThatCannotBeRead_IsNoEmptyOne) {
+    const auto opened = folder();
+    const auto alive = ClaimedName::claim(folder(), entry("web"));
+    ASSERT_TRUE(alive);
+    rlimit limit = {};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    rlimit none = limit;
+    none.rlim_cur = 0;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto runs = running(opened);
+    const bool lives = ProcessId::ours().is_alive();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ASSERT_FALSE(runs);
+    EXPECT_EQ(runs.error().stage(), Stage::kHostCannot);
+    EXPECT_TRUE(lives) << "what cannot be looked at is not dead";
+    EXPECT_EQ(files(), 2u);
+}
+
+TEST_F(RunNamesTest, End_RemovesTheEntryLast) {
+    auto claimed = ClaimedName::claim(folder(), entry("web"));
+    ASSERT_TRUE(claimed);
+    const UniqueFd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    ASSERT_GE(::inotify_add_watch(watch.get(), (root_ / "rvmm").c_str(), IN_DELETE), 0);
+    {
+        const ClaimedName last = *std::move(claimed);
+    }
+    alignas(inotify_event) std::array<char, 4096> buffer;
+    const ssize_t size = ::read(watch.get(), buffer.data(), buffer.size());
+    std::vector<std::string> removed;
+    for (ssize_t at = 0; at < size;) {
+        const auto* event =
+            reinterpret_cast<const inotify_event*>(&buffer[static_cast<size_t>(at)]);
+        removed.emplace_back(event->name);
+        at += static_cast<ssize_t>(sizeof *event + event->len);
+    }
+    EXPECT_THAT(removed, ElementsAre("web.sock", "web.json"));
 }
 
 TEST_F(RunNamesTest, Socket_ThatIsThereOrTooLongIsRefused) {
@@ -244,7 +289,7 @@ TEST_F(RunNamesTest, RunThatDoesNotAnswer_IsListedAsThat) {
     auto runs = list_runs(surroundings());
     ASSERT_TRUE(runs);
     EXPECT_EQ(runs->at(0).status, "launching");
-    EXPECT_FALSE(ask_run(runs->at(0).entry, "{}"));
+    EXPECT_FALSE(ask_run(runs->at(0).entry, "{}", std::chrono::milliseconds(50)));
     RunEntry changed = claimed->entry();
     changed.answers = true;
     changed.config = "/a/\x1b[2J.cfg";
@@ -257,21 +302,6 @@ TEST_F(RunNamesTest, RunThatDoesNotAnswer_IsListedAsThat) {
     EXPECT_EQ(json.at(0).at("name"), "web");
     EXPECT_EQ(json.at(0).at("pid"), ::getpid());
     EXPECT_EQ(json.at(0).at("rim"), nullptr);
-}
-
-TEST_F(RunNamesTest, Replies_BecomeText) {
-    const auto text = [](const char* reply) { return reply_text(nlohmann::json::parse(reply)); };
-    EXPECT_EQ(*text(R"({"return":{}})"), "");
-    EXPECT_EQ(*text(R"({"return":{"status":"paused","running":false}})"), "paused\n");
-    EXPECT_EQ(*text(R"({"return":[1]})"), "[\n  1\n]\n");
-    for (const char* bad :
-         {R"({"error":{"class":"GenericError","desc":"no key"}})", R"({"error":1})", "{}"}) {
-        const auto made = text(bad);
-        ASSERT_FALSE(made) << bad;
-        EXPECT_EQ(made.error().stage(), Stage::kLaunch);
-    }
-    EXPECT_EQ(request_for("powerdown"), R"({"execute":"system_powerdown"})");
-    EXPECT_FALSE(request_for("reset"));
 }
 
 TEST_F(RunNamesTest, SocketElsewhereOfADeadRun_IsRemovedUnlessSomebodyListens) {
