@@ -68,6 +68,11 @@ std::string failure(const TestSpec& spec, const CaseRun& run, const ReportFacts&
             fmt::format("exit code {}, expected {}", exit_code_in_words(run.exit_code),
                         exit_code_in_words(spec.exit_code)),
             escape(facts.detail));
+    // Two witnesses: what whoever waited for the process has heard, and what it wrote itself.
+    if (facts.exit_code != run.exit_code)
+        return fmt::format(
+            "the process ended with exit code {}, and its report says {}", run.exit_code,
+            facts.exit_code ? exit_code_in_words(*facts.exit_code) : std::string("none"));
     if (facts.expected != spec.expect.size() || facts.met != facts.expected)
         return fmt::format("the console said {} of the {} that it is expected to say", facts.met,
                            spec.expect.size());

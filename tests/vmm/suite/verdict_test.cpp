@@ -38,7 +38,19 @@ std::string judged(std::string_view spec, CaseRun run, const Wanted& wanted = {"
 TEST(Verdict, AsExpected_Passes) {
     EXPECT_EQ(judged("", {.report = kGood}), "passed");
     EXPECT_EQ(judged("", {.report = kGood}, {"emulated", true, "aa"}), "passed");
-    EXPECT_EQ(judged("exit_code = 3", {.exit_code = 3, .report = kGood}), "passed");
+    const char* three = R"({"host":"emulated","exit_code":3,"expected":{"met":1,"of":1}})";
+    EXPECT_EQ(judged("exit_code = 3", {.exit_code = 3, .report = three}), "passed");
+}
+
+TEST(Verdict, ReportOfAnotherEnd_Fails) {
+    const char* failed = R"({"host":"emulated","exit_code":71,"expected":{"met":1,"of":1}})";
+    EXPECT_EQ(judged("", {.exit_code = 0, .report = failed}),
+              "failed: the process ended with exit code 0, and its report says 71 (the launch "
+              "failed, or not all was said that is expected)");
+    for (const char* none : {R"({"host":"emulated","expected":{"met":1,"of":1}})",
+                             R"({"host":"emulated","exit_code":-1})"})
+        EXPECT_EQ(judged("", {.report = none}),
+                  "failed: the process ended with exit code 0, and its report says none");
 }
 
 TEST(Verdict, OtherEnd_Fails) {
@@ -65,11 +77,11 @@ TEST(Verdict, OtherRim_Fails) {
 }
 
 TEST(Verdict, UnmetBesideAStatus_Fails) {
-    const char* unmet = R"({"host":"emulated","expected":{"met":0,"of":1}})";
+    const char* unmet = R"({"host":"emulated","exit_code":3,"expected":{"met":0,"of":1}})";
     EXPECT_EQ(judged("exit_code = 3", {.exit_code = 3, .report = unmet}),
               "failed: the console said 0 of the 1 that it is expected to say");
     // A report that says nothing of it is no better.
-    EXPECT_EQ(judged("", {.report = R"({"host":"emulated"})"}),
+    EXPECT_EQ(judged("", {.report = R"({"host":"emulated","exit_code":0})"}),
               "failed: the console said 0 of the 1 that it is expected to say");
 }
 
