@@ -58,6 +58,15 @@ printf '%s\n' 'image = "hello-vm.cfg"' 'host = "lab"' 'expect = "hello: "' >vm.t
 [ $? = 0 ] && [ "$(grep -c '^ok ' out)" = 9 ] && grep -q 'ok .* - hello/vcpus=4,memory=128M,realm.hash=sha512 # time=' out
 verdict variations $?
 
+# It takes nothing from whoever calls it; and where nobody takes its results, the lab ends at once.
+printf '%s\n' one two | while read -r name; do
+    "$RVMM" test hello.test.toml --host lab >"$name.out" 2>&1
+    echo "$name $?"
+done >out
+[ "$(cat out)" = 'one 0
+two 0' ]
+verdict stdin_left_alone $? "$(cat out)"
+
 # Each of these fails, and says why.
 mkdir bad
 bad() { # NAME LINE...

@@ -52,7 +52,7 @@ Result<> check(const LabRequest& request) {
 
 /// A terminal program inside needs a terminal outside; else the command gets pipes.
 Console console_for(const LabRequest& request) {
-    return ::isatty(STDIN_FILENO) != 0 ? request.console : Console::kPipes;
+    return !request.no_input && ::isatty(STDIN_FILENO) != 0 ? request.console : Console::kPipes;
 }
 
 Result<QemuProcess> boot(const LabConfig& config, const LabRequest& request) {

@@ -49,6 +49,7 @@ struct LabRequest {
     std::vector<LabSocket> sockets = {};
     bool network = false;  // that reaches what this machine reaches, as eth0
     Console console = Console::kPipes;
+    bool no_input = false;  // the command has nothing to read, and our stdin is left alone
     ServiceNotifier* service = nullptr;  // is told when the command starts, and that all goes on
     bool output_to_stderr = false;  // the command's output goes there too: stdout is not its own
     std::function<void(ByteSpan)> output_tap = {};  // sees the command's output first

@@ -94,7 +94,9 @@ Session::Session(QemuProcess& qemu, const RunMessage& run, const LabRequest& req
 
 Result<> Session::open_streams() {
     const auto executor = io_.get_executor();
-    RVMM_TRY(stdin_, SharedInput::create(executor, STDIN_FILENO));
+    if (!request_.no_input) {
+        RVMM_TRY(stdin_, SharedInput::create(executor, STDIN_FILENO));
+    }
     RVMM_TRY(auto out, SharedOutput::create(
                            executor, request_.output_to_stderr ? STDERR_FILENO : STDOUT_FILENO));
     RVMM_TRY(auto err, SharedOutput::create(executor, STDERR_FILENO));
@@ -124,7 +126,7 @@ Result<LabOutcome> Session::run() {
 
 asio::awaitable<void> Session::copy_stdin() {
     std::array<std::byte, kBufferSize> buffer;
-    while (const std::size_t size = co_await stdin_->read(buffer)) {
+    while (const std::size_t size = stdin_ ? co_await stdin_->read(buffer) : 0) {
         ByteSpan typed(buffer.data(), size);
         EscapeFilter::Result filtered;
         if (escapes_) {

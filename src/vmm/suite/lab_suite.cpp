@@ -89,6 +89,7 @@ class OneLab {
         add_text(request, kJob, write_job(commands_));
         if (!suite_.profiles_text.empty()) add_text(request, kJobProfiles, suite_.profiles_text);
         request.network = images_.network();
+        request.no_input = true;
         if (!config.machine.memory) request.memory = memory();
         request.deadline = std::chrono::steady_clock::now() + config.machine.boot_limit + time();
         RunLines lines(cases_.size(),
