@@ -39,6 +39,12 @@ LabOutcome ended_by(int signal) {
     return outcome;
 }
 
+LabOutcome unwanted() {
+    LabOutcome outcome = ended_by(SIGPIPE);
+    outcome.unwanted = true;
+    return outcome;
+}
+
 asio::local::stream_protocol::socket adopt(asio::io_context& io, UniqueFd& fd) {
     return {io, asio::local::stream_protocol(), fd.release()};
 }
@@ -154,6 +160,10 @@ asio::awaitable<void> Session::copy_output(Socket& from, Output& output) {
             asio::buffer(buffer), redirect_error(use_awaitable, error));
         if (error) co_return;
         if (output.tap) output.tap(ByteSpan(buffer.data(), size));
+        if (output.tap && request_.still_wanted && !request_.still_wanted()) {
+            finish(unwanted());
+            co_return;
+        }
         if (!output.closed && !co_await output.to.write(ByteSpan(buffer.data(), size))) {
             output.closed = true;
             send(SignalMessage{SIGPIPE});

@@ -40,8 +40,9 @@ class OneLab {
         : suite_(suite), tell_(tell), images_(suite.profiles) {}
 
     std::optional<int> run() {
-        for (const std::size_t index : suite_.chosen) add(index);
-        if (cases_.empty()) return std::nullopt;
+        for (const std::size_t index : suite_.chosen)
+            if (wanted_) add(index);
+        if (cases_.empty() || !wanted_) return std::nullopt;
         told_.resize(cases_.size());
         const auto outcome = boot();
         if (!outcome) {
@@ -71,7 +72,7 @@ class OneLab {
                 result.kind = CaseResult::Kind::kFailed;
             result.why = escape(result.why);
             result.run.exit_code = to_int(exit_code(image.error().stage()));
-            tell_(index, std::move(result));
+            tell(index, std::move(result));
             return;
         }
         const bool realm = !image->rim.empty();
@@ -98,6 +99,7 @@ class OneLab {
         request.output_tap = [&](ByteSpan bytes) {
             if (auto fed = lines.feed(bytes); !fed) lines_error_ = std::move(fed).error();
         };
+        request.still_wanted = [this] { return wanted_ && !lines_error_; };
         return lab::run_in_lab(config, request);
     }
 
@@ -132,8 +134,12 @@ class OneLab {
     void on_run(std::size_t number, CaseRun run) {
         const LabCase& one = cases_[number];
         told_[number] = true;
-        tell_(one.index, judge(*suite_.cases[one.index].spec, std::move(run),
-                               {one.host, true, one.image.rim}));
+        tell(one.index,
+             judge(*suite_.cases[one.index].spec, std::move(run), {one.host, true, one.image.rim}));
+    }
+
+    void tell(std::size_t index, CaseResult result) {
+        if (wanted_) wanted_ = tell_(index, std::move(result));
     }
 
     /// Those of which nothing was heard. The first has all of the reason, the others its first
@@ -150,7 +156,7 @@ class OneLab {
         if (!error.advice().empty()) result.run.messages.push_back("hint: " + error.advice());
         for (std::size_t i = 0; i < cases_.size(); ++i) {
             if (told_[i]) continue;
-            tell_(cases_[i].index, result);
+            tell(cases_[i].index, result);
             result.run.messages.clear();
         }
     }
@@ -161,6 +167,7 @@ class OneLab {
     std::vector<LabCase> cases_;
     std::vector<CaseCommand> commands_;
     std::vector<bool> told_;
+    bool wanted_ = true;
     std::optional<Error> lines_error_;
 };
 

@@ -42,10 +42,11 @@ class SuiteRun {
         choose();
         RVMM_CHECK(run_here());
         if (!end_.signal && printed_ && !in_lab_.empty())
-            end_.signal = run_in_one_lab(
-                {cases_, in_lab_, options_.lab, options_.profiles, options_.profiles_text,
-                 options_.at_once},
-                [this](std::size_t index, CaseResult result) { tell(index, std::move(result)); });
+            end_.signal = run_in_one_lab({cases_, in_lab_, options_.lab, options_.profiles,
+                                          options_.profiles_text, options_.at_once},
+                                         [this](std::size_t index, CaseResult result) {
+                                             return tell(index, std::move(result));
+                                         });
         if (end_.signal) say(tap_bail_out("ended by " + signal_name(*end_.signal)));
         show_progress(true);
         RVMM_CHECK(printed_);
@@ -90,16 +91,16 @@ class SuiteRun {
         if (commands.empty()) return {};
         const auto take = [this](std::size_t number, CaseRun run) {
             const TestCase& one = cases_[here_[number]];
-            tell(here_[number], judge(*one.spec, std::move(run),
-                                      {.host = to_string(*one.host),
-                                       .may_be_emulated = one.host == RunsOn::kEmulated}));
-            return printed_.has_value();
+            return tell(here_[number], judge(*one.spec, std::move(run),
+                                             {.host = to_string(*one.host),
+                                              .may_be_emulated = one.host == RunsOn::kEmulated}));
         };
         RVMM_TRY(end_.signal, run_cases(commands, options_.at_once, take));
         return {};
     }
 
-    void tell(std::size_t index, CaseResult result) {
+    /// Whether the next one is wanted too.
+    bool tell(std::size_t index, CaseResult result) {
         say(tap_point(++told_, cases_[index], result));
         bad_ += result.bad();
         // Of thousands that passed nothing of this is asked for any more.
@@ -107,6 +108,7 @@ class SuiteRun {
         if (!result.bad()) result.run.report.clear();
         end_.results[index] = std::move(result);
         show_progress(false);
+        return printed_.has_value();
     }
 
     void say(std::string_view tap) {
