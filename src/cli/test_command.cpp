@@ -14,6 +14,7 @@
 #include "cli/lab_option.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
+#include "vmm/lab/held_signals.hpp"
 #include "vmm/suite/lab_suite.hpp"
 #include "vmm/suite/suite_run.hpp"
 
@@ -92,6 +93,7 @@ Result<int> test(const TestOptions& options) {
     RVMM_CHECK(check_hosts(all));
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
     RVMM_TRY(auto lab, vmm::lab::LabSearch::from_environment(options.lab));
+    const vmm::lab::HeldSignals held;  // until the JUnit file is whole
     std::optional<NewFile> junit;
     if (!options.junit.empty()) {
         RVMM_TRY(NewFile file, NewFile::create(options.junit, "JUnit file"));

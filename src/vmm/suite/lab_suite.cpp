@@ -12,6 +12,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "vmm/lab/held_signals.hpp"
 #include "vmm/lab/lab.hpp"
 #include "vmm/suite/case_command.hpp"
 #include "vmm/suite/case_runner.hpp"
@@ -40,8 +41,10 @@ class OneLab {
         : suite_(suite), tell_(tell), images_(suite.profiles) {}
 
     std::optional<int> run() {
-        for (const std::size_t index : suite_.chosen)
+        for (const std::size_t index : suite_.chosen) {
+            if (const auto signal = lab::HeldSignals::take()) return signal;
             if (wanted_) add(index);
+        }
         if (cases_.empty() || !wanted_) return std::nullopt;
         told_.resize(cases_.size());
         const auto outcome = boot();

@@ -11,6 +11,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "vmm/hosts/host_facts.hpp"
+#include "vmm/lab/held_signals.hpp"
 #include "vmm/suite/case_command.hpp"
 #include "vmm/suite/case_runner.hpp"
 #include "vmm/suite/lab_suite.hpp"
@@ -38,15 +39,19 @@ class SuiteRun {
 
     Result<SuiteEnd> run() {
         const auto begin = steady_clock::now();
+        // Those that come while nothing runs are taken below: the results are said in any case.
+        const lab::HeldSignals held;
         say(tap_plan(cases_.size()));
         choose();
-        RVMM_CHECK(run_here());
+        end_.signal = lab::HeldSignals::take();
+        if (!end_.signal && printed_) RVMM_CHECK(run_here());
         if (!end_.signal && printed_ && !in_lab_.empty())
             end_.signal = run_in_one_lab({cases_, in_lab_, options_.lab, options_.profiles,
                                           options_.profiles_text, options_.at_once},
                                          [this](std::size_t index, CaseResult result) {
                                              return tell(index, std::move(result));
                                          });
+        if (!end_.signal) end_.signal = lab::HeldSignals::take();
         if (end_.signal) say(tap_bail_out("ended by " + signal_name(*end_.signal)));
         show_progress(true);
         RVMM_CHECK(printed_);
