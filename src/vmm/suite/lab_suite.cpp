@@ -4,29 +4,25 @@
 #include <csignal>
 #include <functional>
 #include <memory>
-#include <numeric>
 
 #include <unistd.h>
 
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
-#include "base/log.hpp"
 #include "base/text.hpp"
 #include "vmm/lab/held_signals.hpp"
 #include "vmm/lab/lab.hpp"
 #include "vmm/suite/case_command.hpp"
 #include "vmm/suite/case_runner.hpp"
 #include "vmm/suite/lab_images.hpp"
+#include "vmm/suite/lab_needs.hpp"
 
 namespace rvmm::vmm::suite {
 namespace {
 
 constexpr const char* kJob = "/job/cases.json";
 constexpr const char* kJobProfiles = "/job/profiles.toml";
-constexpr std::uint64_t kMostJob = 256U << 20;         // bytes
-constexpr std::uint64_t kLeastSuiteLab = 3ULL << 30;   // bytes, as for one run
-constexpr std::uint64_t kSuiteLabItself = 1ULL << 30;  // bytes: kernel, root, QEMU's own part
-constexpr auto kSlack = std::chrono::seconds(60);
+constexpr std::uint64_t kMostJob = 256U << 20;  // bytes
 
 /// One launch in the lab.
 struct LabCase {
@@ -95,7 +91,8 @@ class OneLab {
         request.network = images_.network();
         request.no_input = true;
         if (!config.machine.memory) request.memory = memory();
-        request.deadline = std::chrono::steady_clock::now() + config.machine.boot_limit + time();
+        request.deadline = std::chrono::steady_clock::now() + config.machine.boot_limit +
+                           suite_lab_time(commands_, suite_.at_once);
         RunLines lines(cases_.size(),
                        [this](std::size_t number, CaseRun run) { on_run(number, std::move(run)); });
         request.output_to_tap_alone = true;
@@ -111,27 +108,11 @@ class OneLab {
         request.files.push_back({path, std::make_shared<const Bytes>(bytes.begin(), bytes.end())});
     }
 
-    /// For the largest guests that may run at a time, twice where they share all of it.
     std::uint64_t memory() const {
-        std::vector<std::uint64_t> sizes;
-        sizes.reserve(cases_.size());
-        for (const LabCase& one : cases_) sizes.push_back(one.image.memory);
-        std::ranges::sort(sizes, std::greater());
-        sizes.resize(std::min(sizes.size(), suite_.at_once));
-        const std::uint64_t guests = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
-        return std::clamp(2 * guests + kSuiteLabItself, kLeastSuiteLab, lab::kMostLabMemory);
-    }
-
-    /// No order of the cases can take longer.
-    std::chrono::nanoseconds time() const {
-        std::chrono::nanoseconds all{0};
-        std::chrono::nanoseconds longest{0};
-        for (const CaseCommand& command : commands_) {
-            const auto limit = command.limit + 2 * CaseProcess::kGrace;
-            all += limit;
-            longest = std::max<std::chrono::nanoseconds>(longest, limit);
-        }
-        return all / static_cast<std::int64_t>(suite_.at_once) + longest + kSlack;
+        std::vector<std::uint64_t> guests;
+        guests.reserve(cases_.size());
+        for (const LabCase& one : cases_) guests.push_back(one.image.memory);
+        return suite_lab_memory(std::move(guests), suite_.at_once, images_.files());
     }
 
     void on_run(std::size_t number, CaseRun run) {
