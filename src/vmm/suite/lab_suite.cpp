@@ -66,12 +66,7 @@ class OneLab {
         const TestCase& one = suite_.cases[index];
         const auto image = images_.add(one);
         if (!image) {
-            CaseResult result{.kind = CaseResult::Kind::kError, .why = image.error().message()};
-            if (image.error().stage() == Stage::kMeasurement)
-                result.kind = CaseResult::Kind::kFailed;
-            result.why = escape(result.why);
-            result.run.exit_code = to_int(exit_code(image.error().stage()));
-            tell(index, std::move(result));
+            tell(index, not_launched(image.error()));
             return;
         }
         const bool realm = !image->rim.empty();

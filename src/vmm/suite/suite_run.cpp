@@ -9,7 +9,6 @@
 
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
-#include "base/text.hpp"
 #include "vmm/hosts/host_facts.hpp"
 #include "vmm/lab/held_signals.hpp"
 #include "vmm/suite/case_command.hpp"
@@ -67,8 +66,8 @@ class SuiteRun {
                 tell(i, {.kind = Kind::kSkipped, .why = cases_[i].skipped});
             else if (cases_[i].host == RunsOn::kLab)
                 in_lab_.push_back(i);
-            else if (auto why = no_vm(cases_[i]); !why.empty())
-                tell(i, {.kind = Kind::kError, .why = std::move(why)});
+            else if (auto can = check_vm(cases_[i]); !can)
+                tell(i, not_launched(can.error()));
             else
                 here_.push_back(i);
         }
@@ -76,16 +75,19 @@ class SuiteRun {
 
     /// An ordinary VM goes into a lab where this machine has no KVM, and a realm wherever it may:
     /// `rvmm run` has no option against that.
-    std::string no_vm(const TestCase& one) {
+    Result<> check_vm(const TestCase& one) {
         if (one.host != RunsOn::kLocalVm) return {};
-        const auto spec = realm::load_config(one.spec->image, {.overrides = one.settings});
-        if (!spec) return escape(spec.error().message());
-        if (spec->realm) return "host vm is for ordinary VMs, and this image is a realm";
+        RVMM_TRY(const auto spec, realm::load_config(one.spec->image, {.overrides = one.settings}));
+        if (spec.realm)
+            return fail(Stage::kUsage, "host vm is for ordinary VMs, and this image is a realm");
         if (!machine_)
             machine_ =
                 find_host_facts(kvm::real_driver(), {.realms = false, .smc = false}, options_.lab);
         if (!machine_->local_kvm) return {};
-        return escape(fmt::format("this machine cannot run this VM: {}", machine_->local_kvm->why));
+        return std::unexpected(
+            Error(Stage::kHostCannot,
+                  fmt::format("this machine cannot run this VM: {}", machine_->local_kvm->why))
+                .with_advice(machine_->local_kvm->remedy));
     }
 
     Result<> run_here() {

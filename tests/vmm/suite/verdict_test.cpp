@@ -95,6 +95,25 @@ TEST(Verdict, NoReport_IsAnError) {
               "error: it went on");
 }
 
+TEST(Verdict, OtherMeasurement_FailsHereAsInALab) {
+    EXPECT_EQ(judged("", {.exit_code = 76, .messages = {"rvmm: error: it measures to bb"}}),
+              "failed: exit code 76 (measurement refused), and no report: it measures to bb");
+    const CaseResult result = not_launched({Stage::kMeasurement, "it measures to bb"});
+    EXPECT_EQ(result.kind, Kind::kFailed);
+    EXPECT_EQ(result.run.exit_code, 76);
+}
+
+TEST(Verdict, NotLaunched_KeepsTheHint) {
+    const CaseResult result =
+        not_launched(Error(Stage::kHostCannot, "no KVM\n").with_advice("buy\tit"));
+    EXPECT_EQ(result.kind, Kind::kError);
+    EXPECT_EQ(result.why, "no KVM\\n");
+    EXPECT_EQ(result.run.exit_code, 69);
+    EXPECT_THAT(result.run.messages, testing::ElementsAre("hint: buy\\t"
+                                                          "it"));
+    EXPECT_THAT(not_launched({Stage::kImage, "none"}).run.messages, testing::IsEmpty());
+}
+
 TestCase case_of(std::string variation) {
     TestCase one{.suite = "a/hello",
                  .variation = std::move(variation),
@@ -138,6 +157,10 @@ TEST(TapOutput, Results_AreTap14) {
               "    - \"mmio & <x>\"\n"
               "  report: {\"host\":\"lab\",\"last_exits\":[[\"mmio & <x>\"],[]]}\n"
               "  ...\n");
+    CaseResult odd = failed();
+    odd.run.report = "{\"z\":1,\"detail\":\"\xe2\x80\xa8 \xc2\x85\"}";
+    EXPECT_THAT(tap_point(1, case_of(""), odd),
+                testing::HasSubstr("  report: {\"z\":1,\"detail\":\"\\u2028 \\u0085\"}\n"));
     EXPECT_EQ(tap_bail_out("ended by SIGINT"), "Bail out! ended by SIGINT\n");
 }
 
@@ -200,6 +223,8 @@ TEST(JunitOutput, Run_IsOneCase) {
                       .report = R"({"detail":"oops","console_tail":["last","words"]})"});
     EXPECT_THAT(failure, testing::HasSubstr("<failure message=\"exit code 81 (panic): oops\""));
     EXPECT_THAT(failure, testing::HasSubstr("<system-out>last\nwords\n</system-out>"));
+    EXPECT_THAT(junit_of_run({.config = "hello.cfg", .exit_code = 143}),
+                testing::HasSubstr("<error message=\"exit code 143 (ended by SIGTERM)\""));
     EXPECT_THAT(junit_of_run({.config = "hello.cfg", .exit_code = 65, .error = "hello.cfg:1: no"}),
                 testing::HasSubstr("<error message=\"hello.cfg:1: no\""));
 }
