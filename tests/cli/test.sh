@@ -135,4 +135,14 @@ verdict run_junit_of_a_wrong_config $?
 rvmm run --junit run.xml image.cfg --host lab
 [ $? = 64 ] && grep -q 'cannot create the JUnit file run.xml' err
 verdict run_junit_kept $?
+# Two options that mean one file, however they name it.
+rvmm run image.cfg --host lab --report "$PWD/both" --junit ./both
+[ $? = 64 ] && grep -q -- '--report and --junit name the same file' err && [ ! -e both ]
+verdict run_junit_is_the_report $? "$(cat err)"
+# The launch's own error is what is said, and that the file is not there besides.
+if [ "$(uname -m)" != aarch64 ]; then
+    (ulimit -f 0; trap '' XFSZ; timeout 60 "$RVMM" run image.cfg --host emulated --junit full.xml 2>&1) | cat >said
+    grep -q '^rvmm: error: this machine cannot emulate' said && grep -q '^rvmm: warning: cannot write the JUnit file' said
+    verdict run_junit_unwritten $? "$(cat said)"
+fi
 exit $failed
