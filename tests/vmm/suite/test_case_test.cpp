@@ -57,8 +57,8 @@ TEST_F(FindCases, SkippedCases_TakeNoShareFromOthers) {
     EXPECT_THAT(names(wishes, {1, 2}), ElementsAre("a/x", "b/vcpus=1" + why));
     EXPECT_THAT(names(wishes, {2, 2}), ElementsAre("a/y", "b/vcpus=2" + why));
     EXPECT_EQ(why_all_are_skipped(*find_cases(wishes)), "");
-    EXPECT_EQ(why_all_are_skipped(*find_cases({.paths = {folder_ / "b.test.toml"},
-                                               .host = RunsOn::kCca})),
+    EXPECT_EQ(why_all_are_skipped(
+                  *find_cases({.paths = {folder_ / "b.test.toml"}, .host = RunsOn::kCca})),
               "it is for host lab, and --host is cca");
     EXPECT_EQ(why_all_are_skipped({}), "");
 }
@@ -82,6 +82,12 @@ TEST_F(FindCases, FilesOfOneName_AreToldApart) {
     const auto found = names({.paths = {folder_ / "a/x.test.toml", folder_ / "c/x.test.toml"}});
     EXPECT_THAT(found, ElementsAre(HasSubstr((folder_.filename() / "a/x").native()),
                                    HasSubstr((folder_.filename() / "c/x").native())));
+}
+
+TEST_F(FindCases, FilesThatDifferInTheirSuffix_AreToldApart) {
+    write("a/x.toml", "");
+    EXPECT_THAT(names({.paths = {folder_ / "a/x.test.toml", folder_ / "a/x.toml"}}),
+                ElementsAre(HasSubstr("a/x.test.toml"), HasSubstr("a/x.toml")));
 }
 
 TEST_F(FindCases, FilterAndRepeat_ChooseAndMultiply) {
