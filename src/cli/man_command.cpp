@@ -1,10 +1,10 @@
 #include "cli/man_command.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/exit_code.hpp"
@@ -14,6 +14,8 @@
 
 namespace rvmm::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 struct ManOptions {
     std::vector<std::string> command;
@@ -56,14 +58,39 @@ Result<> write_pages(const CommandNode& root, const std::string& folder) {
     return {};
 }
 
-/// The same in `folder`, which is made if it is not there, and then is gone again on errors.
+/// Makes `folder` and those above it that are not there; they are gone again unless keep() is
+/// called, as far as nothing else is in them.
+class NewFolders {
+  public:
+    Result<> make(const fs::path& folder) {
+        std::error_code error;
+        if (fs::is_directory(folder, error)) return {};
+        if (folder.has_parent_path() && folder.has_relative_path())
+            RVMM_CHECK(make(folder.parent_path()));
+        if (fs::create_directory(folder, error)) made_.push_back(folder);
+        if (!error) return {};
+        return fail(Stage::kUsage, "cannot create the folder {}: {}", folder.native(),
+                    error.message());
+    }
+    void keep() { made_.clear(); }
+    NewFolders() = default;
+    NewFolders(const NewFolders&) = delete;
+    NewFolders& operator=(const NewFolders&) = delete;
+    ~NewFolders() {
+        for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder)
+            ::rmdir(folder->c_str());
+    }
+
+  private:
+    std::vector<fs::path> made_;
+};
+
 Result<> write_folder(const CommandNode& root, const std::string& folder) {
-    const bool is_new = ::mkdir(folder.c_str(), 0777) == 0;
-    if (!is_new && errno != EEXIST)
-        return fail_errno(Stage::kUsage, errno, "cannot create the folder {}", folder);
-    auto written = write_pages(root, folder);
-    if (!written && is_new) ::rmdir(folder.c_str());
-    return written;
+    NewFolders folders;
+    RVMM_CHECK(folders.make(folder));
+    RVMM_CHECK(write_pages(root, folder));
+    folders.keep();
+    return {};
 }
 
 Result<int> man(const CLI::App& app, const ManOptions& options) {

@@ -14,6 +14,7 @@
 #include "cli/lab_option.hpp"
 #include "cli/measuring.hpp"
 #include "cli/output.hpp"
+#include "vmm/lab/held_signals.hpp"
 #include "vmm/suite/lab_suite.hpp"
 #include "vmm/suite/suite_run.hpp"
 
@@ -52,15 +53,16 @@ Result<std::vector<suite::TestCase>> find_cases(const TestOptions& options) {
     if (!options.filter.empty()) {
         RVMM_TRY(wishes.filter, vmm::Pattern::compile("--filter", options.filter));
     }
-    if (!options.shard.empty()) {
-        const auto shard = suite::Shard::parse(options.shard);
-        if (!shard)
-            return fail(Stage::kUsage,
-                        "--shard takes a share such as 3/8, the third of eight, not {}",
-                        options.shard);
-        wishes.shard = *shard;
-    }
     return suite::find_cases(wishes);
+}
+
+Result<suite::Shard> wanted_shard(const std::string& text) {
+    if (text.empty()) return suite::Shard();
+    const auto shard = suite::Shard::parse(text);
+    if (!shard)
+        return fail(Stage::kUsage, "--shard takes a share such as 3/8, the third of eight, not {}",
+                    text);
+    return *shard;
 }
 
 Result<int> list(const std::vector<suite::TestCase>& cases) {
@@ -76,20 +78,22 @@ Result<> write_junit(NewFile& file, const std::vector<suite::TestCase>& cases,
     return file.finish();
 }
 
-/// Nothing that was not run has passed.
-Result<int> verdict(const std::vector<suite::TestCase>& cases, const suite::SuiteEnd& end) {
-    if (!cases.empty() && end.count(suite::CaseResult::Kind::kSkipped) == cases.size())
-        return fail(Stage::kUsage, "no case was run: {}", cases.front().skipped);
+/// Nothing that was not run has passed; a share of what is run by others too may be empty.
+Result<int> verdict(const std::string& all_skipped, const suite::SuiteEnd& end) {
+    if (!all_skipped.empty()) return fail(Stage::kUsage, "no case was run: {}", all_skipped);
     return end.exit_code();
 }
 
 Result<int> test(const TestOptions& options) {
     if (!options.job.empty()) return suite::run_job_inside_lab(options.job, at_once(options));
-    RVMM_TRY(const auto cases, find_cases(options));
+    RVMM_TRY(const auto shard, wanted_shard(options.shard));
+    RVMM_TRY(const auto all, find_cases(options));
+    const auto cases = share_of(all, shard);
     if (options.list) return list(cases);
-    RVMM_CHECK(check_hosts(cases));
+    RVMM_CHECK(check_hosts(all));
     RVMM_TRY(const auto profiles, ProfileFile::load(options.profiles));
     RVMM_TRY(auto lab, vmm::lab::LabSearch::from_environment(options.lab));
+    const vmm::lab::HeldSignals held;  // until the JUnit file is whole
     std::optional<NewFile> junit;
     if (!options.junit.empty()) {
         RVMM_TRY(NewFile file, NewFile::create(options.junit, "JUnit file"));
@@ -106,7 +110,7 @@ Result<int> test(const TestOptions& options) {
                          .progress = ::isatty(STDERR_FILENO) == 1 && !stdout_is_terminal()}));
     if (junit) RVMM_CHECK(write_junit(*junit, cases, end));
     for (const std::string& line : end.summary(cases)) note("{}", line);
-    return verdict(cases, end);
+    return verdict(why_all_are_skipped(all), end);
 }
 
 constexpr const char* kTestExamples = R"(Examples:

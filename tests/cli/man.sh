@@ -63,9 +63,15 @@ echo mine >other/rvmm-run.1
 rvmm man --output other
 [ $? = 64 ] && grep -q 'other/rvmm-run.1' err && [ "$(ls other)" = rvmm-run.1 ] && [ "$(cat other/rvmm-run.1)" = mine ]
 verdict nothing_overwritten $? "$(ls other)"
-rvmm man --output no/such/folder
-[ $? = 64 ] && grep -q 'no/such/folder' err && [ ! -e no ]
-verdict no_parent $?
+rvmm man --output no/such/folder/ && diff -r pages no/such/folder >out
+verdict new_folders $? "$(cat err)"
+# What was made is gone again.
+rvmm man --output other/rvmm-run.1/man1
+[ $? = 64 ] && grep -q 'cannot create the folder other/rvmm-run.1' err
+verdict a_file_above $? "$(cat err)"
+(ulimit -f 0; trap '' XFSZ; timeout 60 "$RVMM" man --output gone/man/man1 2>&1) | cat >said
+grep -q '^rvmm: error: ' said && [ ! -e gone ]
+verdict no_new_folders_on_errors $? "$(cat said)"
 rvmm man --output other/rvmm-run.1
 [ $? = 64 ] && [ "$(cat other/rvmm-run.1)" = mine ]
 verdict a_file_for_a_folder $?

@@ -62,6 +62,19 @@ verdict shards $?
 rvmm test tests/deep --host cca --shard 2/2 --junit empty.xml
 [ $? = 0 ] && grep -q '^1..0' out && [ -s empty.xml ]
 verdict empty_shard $? "$(cat out err)"
+# So may be one of which all is skipped, where another has something to run; hosts are missed by every share.
+for name in b c; do printf '%s\n' 'image = "../../image.cfg"' 'host = "cca"' >tests/deep/$name.test.toml; done
+rvmm test tests/deep --host lab --shard 2/2
+[ $? = 0 ] && [ "$(sed 1d out)" = '1..1
+ok 1 - c # SKIP it is for host cca, and --host is lab' ]
+verdict skipped_share $? "$(cat out err)"
+for share in 1/2 3/3; do
+    rvmm test tests/deep/b.test.toml tests/deep/c.test.toml --host lab --shard $share
+    [ $? = 64 ] && grep -q 'no case was run: it is for host cca' err
+    verdict all_skipped_$share $? "$(cat out err)"
+done
+ends shard_no_host 64 'a.test.toml names no host' tests/deep --shard 2/3
+rm tests/deep/[bc].test.toml
 ends wrong_shard 64 'not 3/2$' tests --host lab --shard 3/2
 
 # parsed FILE EXPRESSION: what Python's parser makes of a JUnit file r; counts must be right.
@@ -128,4 +141,14 @@ verdict run_junit_of_a_wrong_config $?
 rvmm run --junit run.xml image.cfg --host lab
 [ $? = 64 ] && grep -q 'cannot create the JUnit file run.xml' err
 verdict run_junit_kept $?
+# Two options that mean one file, however they name it.
+rvmm run image.cfg --host lab --report "$PWD/both" --junit ./both
+[ $? = 64 ] && grep -q -- '--report and --junit name the same file' err && [ ! -e both ]
+verdict run_junit_is_the_report $? "$(cat err)"
+# The launch's own error is what is said, and that the file is not there besides.
+if [ "$(uname -m)" != aarch64 ]; then
+    (ulimit -f 0; trap '' XFSZ; timeout 60 "$RVMM" run image.cfg --host emulated --junit full.xml 2>&1) | cat >said
+    grep -q '^rvmm: error: this machine cannot emulate' said && grep -q '^rvmm: warning: cannot write the JUnit file' said
+    verdict run_junit_unwritten $? "$(cat said)"
+fi
 exit $failed

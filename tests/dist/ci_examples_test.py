@@ -1,4 +1,5 @@
-"""The examples of docs/ci.md: their commands are shell, and the Slurm script asks for its share of the tests."""
+"""The examples of docs/ci.md: their commands are shell, their tests have images, and the Slurm script asks for its
+share of the tests."""
 import os
 import pathlib
 import re
@@ -35,6 +36,22 @@ def commands(block):
     return lines + re.findall(r"^ *- run: (.*)", block, re.M)
 
 
+BUILD = "build/native/"
+
+
+def check_tests(path, built):
+    """A folder of the reader's, or one that the build makes: rvmm's sources have tests, and no images beside them."""
+    if not built:
+        assert path == "tests", path
+        return
+    assert path.startswith(BUILD), path
+    source = TREE / path.removeprefix(BUILD)
+    copied = (source.parent / "CMakeLists.txt").read_text()
+    assert list(source.glob("*.test.toml")), source
+    for test in source.glob("*.test.toml"):
+        assert re.search(rf"configure_file\({source.name}/{test.name} \S+/{source.name}/{test.name} COPYONLY\)", copied), test
+
+
 class Examples(unittest.TestCase):
     def test_runners_commands_are_shell_and_files_are_there(self):
         for name, least in (("# .gitlab-ci.yml", 1), ("# .github/workflows/guests.yml", 4)):
@@ -48,7 +65,8 @@ class Examples(unittest.TestCase):
                     self.assertIn(f'"name": "{preset}"', (TREE / "CMakePresets.json").read_text())
             # The report that is written is the one that is kept.
             self.assertEqual(len(re.findall(r"\breport\.xml", block)), 2)
-            self.assertRegex("\n".join(found), r"rvmm test \S+ --host lab --junit report\.xml")
+            tests = re.search(r"rvmm test (\S+) --host lab --junit report\.xml", "\n".join(found))
+            check_tests(tests.group(1), built="ninja -C build/native" in block)
 
     def test_slurm_script_runs_its_share(self):
         script = the_block("#!/bin/bash\n#SBATCH")
@@ -65,7 +83,7 @@ class Examples(unittest.TestCase):
                 ran = subprocess.run(["bash", "job"], cwd=folder, check=True, text=True,
                                      capture_output=True, env=environment | restarts)
                 self.assertEqual(ran.stdout.split(),
-                                 ["test", "guest-images/tests", "--host", "lab", "-j", "4",
+                                 ["test", "tests", "--host", "lab", "-j", "4",
                                   "--shard", "3/8", "--junit", report])
                 self.assertTrue((root / "guests-77").is_dir())
             self.assertEqual(ran.stderr, "")

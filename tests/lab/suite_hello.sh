@@ -58,6 +58,15 @@ printf '%s\n' 'image = "hello-vm.cfg"' 'host = "lab"' 'expect = "hello: "' >vm.t
 [ $? = 0 ] && [ "$(grep -c '^ok ' out)" = 9 ] && grep -q 'ok .* - hello/vcpus=4,memory=128M,realm.hash=sha512 # time=' out
 verdict variations $?
 
+# It takes nothing from whoever calls it.
+printf '%s\n' one two | while read -r name; do
+    "$RVMM" test hello.test.toml --host lab >"$name.out" 2>&1
+    echo "$name $?"
+done >out
+[ "$(cat out)" = 'one 0
+two 0' ]
+verdict stdin_left_alone $? "$(cat out)"
+
 # Each of these fails, and says why.
 mkdir bad
 bad() { # NAME LINE...
@@ -135,6 +144,11 @@ kill -TERM $pid
 wait $pid
 [ $? = 143 ] && [ "$(tail -n 1 out)" = 'Bail out! ended by SIGTERM' ] && grep -q 'not run' err && grep -q 'skipped="1"' ended.xml
 verdict bail_out $?
+# Nobody takes the results: the lab ends with the first of them.
+begin=$(date +%s)
+"$RVMM" test hello.test.toml spin.test.toml --host lab -j 1 2>err </dev/null | head -n 1 >out
+[ "${PIPESTATUS[0]}" = 71 ] && [ $(($(date +%s) - begin)) -lt 90 ] && grep -q 'cannot write the results' err
+verdict nobody_reads $? "$(cat err)"
 
 # One run with --junit.
 "$RVMM" run hello.cfg --host lab --set boot.cmdline=status=5 --junit run.xml >out 2>err </dev/null

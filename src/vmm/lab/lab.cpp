@@ -4,10 +4,10 @@
 #include <chrono>
 #include <exception>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/address.hpp"
+#include "vmm/lab/held_signals.hpp"
 #include "vmm/lab/memory_file.hpp"
 #include "vmm/lab/qemu_process.hpp"
 #include "vmm/lab/session.hpp"
@@ -17,24 +17,6 @@ namespace rvmm::vmm::lab {
 namespace {
 
 constexpr std::uint64_t kMebibyte = 1ULL << 20;
-
-/// Signals that end this process wait until a Session looks after them: whoever called has things
-/// to remove.
-class HeldSignals {
-  public:
-    HeldSignals() {
-        sigset_t signals;
-        ::sigemptyset(&signals);
-        for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::sigaddset(&signals, number);
-        ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
-    }
-    HeldSignals(const HeldSignals&) = delete;
-    HeldSignals& operator=(const HeldSignals&) = delete;
-    ~HeldSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-  private:
-    sigset_t before_ = {};
-};
 
 Result<> check(const LabRequest& request) {
     if (request.argv.empty()) return fail(Stage::kUsage, "there is no command for the lab");
@@ -52,7 +34,7 @@ Result<> check(const LabRequest& request) {
 
 /// A terminal program inside needs a terminal outside; else the command gets pipes.
 Console console_for(const LabRequest& request) {
-    return ::isatty(STDIN_FILENO) != 0 ? request.console : Console::kPipes;
+    return !request.no_input && ::isatty(STDIN_FILENO) != 0 ? request.console : Console::kPipes;
 }
 
 Result<QemuProcess> boot(const LabConfig& config, const LabRequest& request) {
@@ -84,6 +66,11 @@ Result<std::optional<Terminal>> prepare_terminal(Console console) {
     return std::optional<Terminal>(std::move(terminal));
 }
 
+Result<LabOutcome> run_heeding_signals(Session& session) {
+    const LetSignals let;
+    return session.run();
+}
+
 }  // namespace
 
 std::uint64_t lab_memory(const LabMachine& machine, const LabRequest& request,
@@ -98,7 +85,8 @@ std::uint64_t lab_memory(const LabMachine& machine, const LabRequest& request,
 Result<LabOutcome> run_in_lab(const LabConfig& config, const LabRequest& request) {
     const auto started = std::chrono::steady_clock::now();
     RVMM_CHECK(check(request));
-    std::optional<HeldSignals> held(std::in_place);
+    // Whoever called has things to remove; a Session looks after them.
+    const HeldSignals held;
     const Console console = console_for(request);
     RVMM_TRY(const RunMessage run, make_run_message(request, console));
     RVMM_TRY(auto qemu, boot(config, request));
@@ -106,8 +94,7 @@ Result<LabOutcome> run_in_lab(const LabConfig& config, const LabRequest& request
     try {
         RVMM_TRY(auto session, Session::create(qemu, run, request, console != Console::kPipes,
                                                config.machine.boot_limit));
-        held.reset();
-        auto outcome = session->run();
+        auto outcome = run_heeding_signals(*session);
         if (outcome)
             outcome->boot_seconds =
                 std::chrono::duration<double>(session->answered_at() - started).count();

@@ -49,10 +49,12 @@ struct LabRequest {
     std::vector<LabSocket> sockets = {};
     bool network = false;  // that reaches what this machine reaches, as eth0
     Console console = Console::kPipes;
+    bool no_input = false;  // the command has nothing to read, and our stdin is left alone
     ServiceNotifier* service = nullptr;  // is told when the command starts, and that all goes on
     bool output_to_stderr = false;  // the command's output goes there too: stdout is not its own
     std::function<void(ByteSpan)> output_tap = {};  // sees the command's output first
     bool output_to_tap_alone = false;               // nobody else does
+    std::function<bool()> still_wanted = {};  // asked after output_tap; false ends the lab at once
     /// A FIFO that the command finds in the lab, and who gets its lines, without their newlines.
     std::string follow = {};
     std::function<void(std::string_view line)> on_line = {};
@@ -66,6 +68,7 @@ struct LabRequest {
 struct LabOutcome {
     int exit_code = 0;  // the command's, or 128 + the signal that ended it
     bool signalled = false;
+    bool unwanted = false;   // still_wanted() was not true
     bool timed_out = false;  // killed at the deadline, or ended by its SIGALRM; kTimeLimit's code
     std::map<std::string, Bytes> collected = {};            // by the path that was asked for
     std::map<std::string, std::string> not_collected = {};  // why it is not in `collected`

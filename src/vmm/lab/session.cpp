@@ -39,6 +39,12 @@ LabOutcome ended_by(int signal) {
     return outcome;
 }
 
+LabOutcome unwanted() {
+    LabOutcome outcome = ended_by(SIGPIPE);
+    outcome.unwanted = true;
+    return outcome;
+}
+
 asio::local::stream_protocol::socket adopt(asio::io_context& io, UniqueFd& fd) {
     return {io, asio::local::stream_protocol(), fd.release()};
 }
@@ -94,7 +100,9 @@ Session::Session(QemuProcess& qemu, const RunMessage& run, const LabRequest& req
 
 Result<> Session::open_streams() {
     const auto executor = io_.get_executor();
-    RVMM_TRY(stdin_, SharedInput::create(executor, STDIN_FILENO));
+    if (!request_.no_input) {
+        RVMM_TRY(stdin_, SharedInput::create(executor, STDIN_FILENO));
+    }
     RVMM_TRY(auto out, SharedOutput::create(
                            executor, request_.output_to_stderr ? STDERR_FILENO : STDOUT_FILENO));
     RVMM_TRY(auto err, SharedOutput::create(executor, STDERR_FILENO));
@@ -124,7 +132,7 @@ Result<LabOutcome> Session::run() {
 
 asio::awaitable<void> Session::copy_stdin() {
     std::array<std::byte, kBufferSize> buffer;
-    while (const std::size_t size = co_await stdin_->read(buffer)) {
+    while (const std::size_t size = stdin_ ? co_await stdin_->read(buffer) : 0) {
         ByteSpan typed(buffer.data(), size);
         EscapeFilter::Result filtered;
         if (escapes_) {
@@ -152,6 +160,10 @@ asio::awaitable<void> Session::copy_output(Socket& from, Output& output) {
             asio::buffer(buffer), redirect_error(use_awaitable, error));
         if (error) co_return;
         if (output.tap) output.tap(ByteSpan(buffer.data(), size));
+        if (output.tap && request_.still_wanted && !request_.still_wanted()) {
+            finish(unwanted());
+            co_return;
+        }
         if (!output.closed && !co_await output.to.write(ByteSpan(buffer.data(), size))) {
             output.closed = true;
             send(SignalMessage{SIGPIPE});

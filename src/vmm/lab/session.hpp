@@ -108,7 +108,7 @@ class Session {
     OuterLinks links_;
     AgentMessageReader reader_;
     LogTail log_;
-    std::optional<SharedInput> stdin_;
+    std::optional<SharedInput> stdin_;  // nothing: there is no_input
     std::optional<Output> stdout_;
     std::optional<Output> stderr_;
     std::optional<EscapeFilter> escapes_;

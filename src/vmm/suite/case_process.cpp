@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -98,10 +99,10 @@ void CaseProcess::read(Stream& stream) {
     stream.from.async_read_some(
         asio::buffer(stream.buffer),
         [self = shared_from_this(), &stream](const asio::error_code& error, std::size_t size) {
-            stream.ended = error.operator bool();
-            if (stream.ended) return self->finish_if_complete();
             stream.lines.feed(ByteSpan(stream.buffer).first(size), [](std::string_view) {});
-            self->read(stream);
+            stream.ended = error || self->heard_enough_;
+            if (!stream.ended) return self->read(stream);
+            self->finish_if_complete();
         });
 }
 
@@ -116,6 +117,7 @@ void CaseProcess::kill_after(std::chrono::nanoseconds time, const char* why) {
 
 void CaseProcess::end() {
     if (child_.how()) return;
+    if (std::exchange(told_to_end_, true)) return child_.send(SIGKILL);
     child_.send(SIGTERM);
     kill_after(kGrace, "it did not end when it was told to");
 }
@@ -136,6 +138,8 @@ void CaseProcess::on_end() {
     timer_.expires_after(kLastWords);
     timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
         if (error) return;
+        // A read that has something already does not hear of this.
+        self->heard_enough_ = true;
         asio::error_code ignored;
         self->output_.from.cancel(ignored);
         self->errors_.from.cancel(ignored);

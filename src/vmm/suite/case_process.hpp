@@ -43,7 +43,7 @@ class CaseProcess : public std::enable_shared_from_this<CaseProcess> {
     CaseProcess(const CaseProcess&) = delete;
     CaseProcess& operator=(const CaseProcess&) = delete;
 
-    /// Tells it to end, and ends it if it does not.
+    /// Tells it to end, and ends it if it does not, or the second time.
     void end();
 
   private:
@@ -72,6 +72,8 @@ class CaseProcess : public std::enable_shared_from_this<CaseProcess> {
     std::filesystem::path report_;
     Done done_;
     std::string error_;
+    bool told_to_end_ = false;
+    bool heard_enough_ = false;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -49,6 +49,8 @@ std::optional<ReportFacts> read_report(std::string_view report) {
     facts.host = as_text(member(*json, "host")).value_or("");
     facts.emulated = as_bool(member(*json, "emulated"));
     facts.rim = as_text(member(*json, "rim")).value_or("");
+    if (const auto code = as_unsigned(member(*json, "exit_code"), 255))
+        facts.exit_code = static_cast<int>(*code);
     facts.detail = as_text(member(*json, "detail")).value_or("");
     if (const nlohmann::json* expected = member(*json, "expected")) {
         facts.met = as_unsigned(member(*expected, "met"), UINT32_MAX).value_or(0);

@@ -36,6 +36,7 @@ struct ReportFacts {
     std::string host = {};
     bool emulated = false;
     std::string rim = {};
+    std::optional<int> exit_code = {};
     std::string detail = {};
     std::uint64_t met = 0;
     std::uint64_t expected = 0;

@@ -9,6 +9,8 @@
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 
+#include "vmm/lab/held_signals.hpp"
+
 namespace rvmm::vmm::suite {
 namespace {
 
@@ -48,6 +50,7 @@ class CaseRunner {
     }
 
     std::optional<int> run() {
+        const lab::LetSignals let;
         loop_.run();
         return signal_;
     }
@@ -112,6 +115,7 @@ class CaseRunner {
 
 Result<std::optional<int>> run_cases(const std::vector<CaseCommand>& commands, std::size_t at_once,
                                      const TakeRun& take) {
+    const lab::HeldSignals held;
     RVMM_TRY(const CaseFolder folder, CaseFolder::create());
     if (commands.empty()) return std::nullopt;
     return CaseRunner(commands, at_once, take, folder.path()).run();

@@ -168,7 +168,8 @@ std::string junit_of_run(const JunitRun& run) {
         one.kind = JunitKind::kError;
         one.why = run.error;
     } else if (run.exit_code != 0) {
-        one.kind = JunitKind::kFailure;
+        // Without a report there was no guest: a signal came before, say.
+        one.kind = run.report.empty() ? JunitKind::kError : JunitKind::kFailure;
         one.why = "exit code " + exit_code_in_words(run.exit_code);
         if (const auto facts = read_report(run.report); facts && !facts->detail.empty())
             one.why += ": " + facts->detail;

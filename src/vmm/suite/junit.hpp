@@ -41,8 +41,8 @@ struct JunitRun {
     std::string_view config = {};  // a path
     double seconds = 0;
     int exit_code = 0;
-    std::string_view error = {};   // of the launch; empty: there is a guest that ended
-    std::string_view report = {};  // the JSON document; may be empty
+    std::string_view error = {};   // of the launch; empty: it said none
+    std::string_view report = {};  // the JSON document; empty: no guest has run
 };
 std::string junit_of_run(const JunitRun& run);
 

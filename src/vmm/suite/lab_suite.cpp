@@ -4,28 +4,25 @@
 #include <csignal>
 #include <functional>
 #include <memory>
-#include <numeric>
 
 #include <unistd.h>
 
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
-#include "base/log.hpp"
 #include "base/text.hpp"
+#include "vmm/lab/held_signals.hpp"
 #include "vmm/lab/lab.hpp"
 #include "vmm/suite/case_command.hpp"
 #include "vmm/suite/case_runner.hpp"
 #include "vmm/suite/lab_images.hpp"
+#include "vmm/suite/lab_needs.hpp"
 
 namespace rvmm::vmm::suite {
 namespace {
 
 constexpr const char* kJob = "/job/cases.json";
 constexpr const char* kJobProfiles = "/job/profiles.toml";
-constexpr std::uint64_t kMostJob = 256U << 20;         // bytes
-constexpr std::uint64_t kLeastSuiteLab = 3ULL << 30;   // bytes, as for one run
-constexpr std::uint64_t kSuiteLabItself = 1ULL << 30;  // bytes: kernel, root, QEMU's own part
-constexpr auto kSlack = std::chrono::seconds(60);
+constexpr std::uint64_t kMostJob = 256U << 20;  // bytes
 
 /// One launch in the lab.
 struct LabCase {
@@ -40,8 +37,11 @@ class OneLab {
         : suite_(suite), tell_(tell), images_(suite.profiles) {}
 
     std::optional<int> run() {
-        for (const std::size_t index : suite_.chosen) add(index);
-        if (cases_.empty()) return std::nullopt;
+        for (const std::size_t index : suite_.chosen) {
+            if (const auto signal = lab::HeldSignals::take()) return signal;
+            if (wanted_) add(index);
+        }
+        if (cases_.empty() || !wanted_) return std::nullopt;
         told_.resize(cases_.size());
         const auto outcome = boot();
         if (!outcome) {
@@ -66,12 +66,7 @@ class OneLab {
         const TestCase& one = suite_.cases[index];
         const auto image = images_.add(one);
         if (!image) {
-            CaseResult result{.kind = CaseResult::Kind::kError, .why = image.error().message()};
-            if (image.error().stage() == Stage::kMeasurement)
-                result.kind = CaseResult::Kind::kFailed;
-            result.why = escape(result.why);
-            result.run.exit_code = to_int(exit_code(image.error().stage()));
-            tell_(index, std::move(result));
+            tell(index, not_launched(image.error()));
             return;
         }
         const bool realm = !image->rim.empty();
@@ -89,14 +84,17 @@ class OneLab {
         add_text(request, kJob, write_job(commands_));
         if (!suite_.profiles_text.empty()) add_text(request, kJobProfiles, suite_.profiles_text);
         request.network = images_.network();
+        request.no_input = true;
         if (!config.machine.memory) request.memory = memory();
-        request.deadline = std::chrono::steady_clock::now() + config.machine.boot_limit + time();
+        request.deadline = std::chrono::steady_clock::now() + config.machine.boot_limit +
+                           suite_lab_time(commands_, suite_.at_once);
         RunLines lines(cases_.size(),
                        [this](std::size_t number, CaseRun run) { on_run(number, std::move(run)); });
         request.output_to_tap_alone = true;
         request.output_tap = [&](ByteSpan bytes) {
             if (auto fed = lines.feed(bytes); !fed) lines_error_ = std::move(fed).error();
         };
+        request.still_wanted = [this] { return wanted_ && !lines_error_; };
         return lab::run_in_lab(config, request);
     }
 
@@ -105,34 +103,22 @@ class OneLab {
         request.files.push_back({path, std::make_shared<const Bytes>(bytes.begin(), bytes.end())});
     }
 
-    /// For the largest guests that may run at a time, twice where they share all of it.
     std::uint64_t memory() const {
-        std::vector<std::uint64_t> sizes;
-        sizes.reserve(cases_.size());
-        for (const LabCase& one : cases_) sizes.push_back(one.image.memory);
-        std::ranges::sort(sizes, std::greater());
-        sizes.resize(std::min(sizes.size(), suite_.at_once));
-        const std::uint64_t guests = std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
-        return std::clamp(2 * guests + kSuiteLabItself, kLeastSuiteLab, lab::kMostLabMemory);
-    }
-
-    /// No order of the cases can take longer.
-    std::chrono::nanoseconds time() const {
-        std::chrono::nanoseconds all{0};
-        std::chrono::nanoseconds longest{0};
-        for (const CaseCommand& command : commands_) {
-            const auto limit = command.limit + 2 * CaseProcess::kGrace;
-            all += limit;
-            longest = std::max<std::chrono::nanoseconds>(longest, limit);
-        }
-        return all / static_cast<std::int64_t>(suite_.at_once) + longest + kSlack;
+        std::vector<std::uint64_t> guests;
+        guests.reserve(cases_.size());
+        for (const LabCase& one : cases_) guests.push_back(one.image.memory);
+        return suite_lab_memory(std::move(guests), suite_.at_once, images_.files());
     }
 
     void on_run(std::size_t number, CaseRun run) {
         const LabCase& one = cases_[number];
         told_[number] = true;
-        tell_(one.index, judge(*suite_.cases[one.index].spec, std::move(run),
-                               {one.host, true, one.image.rim}));
+        tell(one.index,
+             judge(*suite_.cases[one.index].spec, std::move(run), {one.host, true, one.image.rim}));
+    }
+
+    void tell(std::size_t index, CaseResult result) {
+        if (wanted_) wanted_ = tell_(index, std::move(result));
     }
 
     /// Those of which nothing was heard. The first has all of the reason, the others its first
@@ -149,7 +135,7 @@ class OneLab {
         if (!error.advice().empty()) result.run.messages.push_back("hint: " + error.advice());
         for (std::size_t i = 0; i < cases_.size(); ++i) {
             if (told_[i]) continue;
-            tell_(cases_[i].index, result);
+            tell(cases_[i].index, result);
             result.run.messages.clear();
         }
     }
@@ -160,6 +146,7 @@ class OneLab {
     std::vector<LabCase> cases_;
     std::vector<CaseCommand> commands_;
     std::vector<bool> told_;
+    bool wanted_ = true;
     std::optional<Error> lines_error_;
 };
 

@@ -24,11 +24,13 @@ struct LabSuite {
     std::size_t at_once;
 };
 
-using TellResult = std::function<void(std::size_t index, CaseResult result)>;
+/// False ends the suite: nobody takes what is told.
+using TellResult = std::function<bool(std::size_t index, CaseResult result)>;
 
-/// Tells of each chosen case once, unless a signal ends it: then that is the result, and of the
-/// cases left nothing is told. A lab that cannot be booted, or that dies, fails those that are
-/// left. Call it on the main thread.
+/// Tells of each chosen case once, unless a signal or `tell` ends it: of the cases left nothing is
+/// told then, and the signal is the result. A lab that cannot be booted, or that dies, fails those
+/// that are left. Call it on the main thread, with
+/// HeldSignals.
 std::optional<int> run_in_one_lab(const LabSuite& suite, const TellResult& tell);
 
 /// `rvmm test --inside-lab`: runs the job in the file `path` and prints a line for each run.

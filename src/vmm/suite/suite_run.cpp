@@ -9,8 +9,8 @@
 
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
-#include "base/text.hpp"
 #include "vmm/hosts/host_facts.hpp"
+#include "vmm/lab/held_signals.hpp"
 #include "vmm/suite/case_command.hpp"
 #include "vmm/suite/case_runner.hpp"
 #include "vmm/suite/lab_suite.hpp"
@@ -38,14 +38,19 @@ class SuiteRun {
 
     Result<SuiteEnd> run() {
         const auto begin = steady_clock::now();
+        // Those that come while nothing runs are taken below: the results are said in any case.
+        const lab::HeldSignals held;
         say(tap_plan(cases_.size()));
         choose();
-        RVMM_CHECK(run_here());
+        end_.signal = lab::HeldSignals::take();
+        if (!end_.signal && printed_) RVMM_CHECK(run_here());
         if (!end_.signal && printed_ && !in_lab_.empty())
-            end_.signal = run_in_one_lab(
-                {cases_, in_lab_, options_.lab, options_.profiles, options_.profiles_text,
-                 options_.at_once},
-                [this](std::size_t index, CaseResult result) { tell(index, std::move(result)); });
+            end_.signal = run_in_one_lab({cases_, in_lab_, options_.lab, options_.profiles,
+                                          options_.profiles_text, options_.at_once},
+                                         [this](std::size_t index, CaseResult result) {
+                                             return tell(index, std::move(result));
+                                         });
+        if (!end_.signal) end_.signal = lab::HeldSignals::take();
         if (end_.signal) say(tap_bail_out("ended by " + signal_name(*end_.signal)));
         show_progress(true);
         RVMM_CHECK(printed_);
@@ -61,8 +66,8 @@ class SuiteRun {
                 tell(i, {.kind = Kind::kSkipped, .why = cases_[i].skipped});
             else if (cases_[i].host == RunsOn::kLab)
                 in_lab_.push_back(i);
-            else if (auto why = no_vm(cases_[i]); !why.empty())
-                tell(i, {.kind = Kind::kError, .why = std::move(why)});
+            else if (auto can = check_vm(cases_[i]); !can)
+                tell(i, not_launched(can.error()));
             else
                 here_.push_back(i);
         }
@@ -70,16 +75,19 @@ class SuiteRun {
 
     /// An ordinary VM goes into a lab where this machine has no KVM, and a realm wherever it may:
     /// `rvmm run` has no option against that.
-    std::string no_vm(const TestCase& one) {
+    Result<> check_vm(const TestCase& one) {
         if (one.host != RunsOn::kLocalVm) return {};
-        const auto spec = realm::load_config(one.spec->image, {.overrides = one.settings});
-        if (!spec) return escape(spec.error().message());
-        if (spec->realm) return "host vm is for ordinary VMs, and this image is a realm";
+        RVMM_TRY(const auto spec, realm::load_config(one.spec->image, {.overrides = one.settings}));
+        if (spec.realm)
+            return fail(Stage::kUsage, "host vm is for ordinary VMs, and this image is a realm");
         if (!machine_)
             machine_ =
                 find_host_facts(kvm::real_driver(), {.realms = false, .smc = false}, options_.lab);
         if (!machine_->local_kvm) return {};
-        return escape(fmt::format("this machine cannot run this VM: {}", machine_->local_kvm->why));
+        return std::unexpected(
+            Error(Stage::kHostCannot,
+                  fmt::format("this machine cannot run this VM: {}", machine_->local_kvm->why))
+                .with_advice(machine_->local_kvm->remedy));
     }
 
     Result<> run_here() {
@@ -90,16 +98,16 @@ class SuiteRun {
         if (commands.empty()) return {};
         const auto take = [this](std::size_t number, CaseRun run) {
             const TestCase& one = cases_[here_[number]];
-            tell(here_[number], judge(*one.spec, std::move(run),
-                                      {.host = to_string(*one.host),
-                                       .may_be_emulated = one.host == RunsOn::kEmulated}));
-            return printed_.has_value();
+            return tell(here_[number], judge(*one.spec, std::move(run),
+                                             {.host = to_string(*one.host),
+                                              .may_be_emulated = one.host == RunsOn::kEmulated}));
         };
         RVMM_TRY(end_.signal, run_cases(commands, options_.at_once, take));
         return {};
     }
 
-    void tell(std::size_t index, CaseResult result) {
+    /// Whether the next one is wanted too.
+    bool tell(std::size_t index, CaseResult result) {
         say(tap_point(++told_, cases_[index], result));
         bad_ += result.bad();
         // Of thousands that passed nothing of this is asked for any more.
@@ -107,6 +115,7 @@ class SuiteRun {
         if (!result.bad()) result.run.report.clear();
         end_.results[index] = std::move(result);
         show_progress(false);
+        return printed_.has_value();
     }
 
     void say(std::string_view tap) {

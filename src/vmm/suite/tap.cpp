@@ -12,6 +12,11 @@ std::string json_quoted(std::string_view text) {
     return json(text).dump(-1, ' ', true, json::error_handler_t::replace);
 }
 
+/// JSON in which nothing is a line end to YAML, such as U+2028.
+std::string in_ascii(const std::string& document) {
+    return nlohmann::ordered_json::parse(document, nullptr, false).dump(-1, ' ', true);
+}
+
 /// A description: '#' would begin a directive.
 std::string described(std::string_view text) {
     std::string out;
@@ -48,7 +53,7 @@ std::string diagnostics(const TestCase& one, const CaseResult& result) {
     text += yaml_list("messages", run.messages) + yaml_list("console", run.console);
     if (const auto facts = read_report(run.report)) {
         text += exits(facts->last_exits);
-        text += fmt::format("  report: {}\n", run.report);
+        text += fmt::format("  report: {}\n", in_ascii(run.report));
     }
     return text + "  ...\n";
 }

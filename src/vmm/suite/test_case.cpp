@@ -1,6 +1,6 @@
 #include "vmm/suite/test_case.hpp"
 
-#include <map>
+#include <algorithm>
 #include <set>
 
 #include "base/text.hpp"
@@ -44,14 +44,6 @@ void make_unique(std::vector<TestCase>& cases) {
         for (std::size_t i = 2; !names.insert(one.name()).second; ++i)
             one.variation = fmt::format("{}~{}", variation, i);
     }
-}
-
-/// Neighbours are likely to take as long as each other: they go to different shares.
-std::vector<TestCase> share_of(std::vector<TestCase> cases, const Shard& shard) {
-    std::vector<TestCase> share;
-    for (std::size_t i = shard.number - 1; i < cases.size(); i += shard.of)
-        share.push_back(std::move(cases[i]));
-    return share;
 }
 
 }  // namespace
@@ -107,7 +99,7 @@ Result<std::vector<TestCase>> find_cases(const SuiteWishes& wishes) {
                     kMostCases);
     if (wishes.host) skip_other_hosts(cases, *wishes.host);
     repeat(cases, wishes.repeat);
-    return share_of(std::move(cases), wishes.shard);
+    return cases;
 }
 
 Result<> check_hosts(const std::vector<TestCase>& cases) {
@@ -118,6 +110,23 @@ Result<> check_hosts(const std::vector<TestCase>& cases) {
                       fmt::format("{} names no host to run on", one.spec->source.string()))
                     .with_advice("host = \"lab\" (cca, emulated, lab, vm) in it, or --host"));
     return {};
+}
+
+std::string why_all_are_skipped(const std::vector<TestCase>& cases) {
+    const bool some_runs = std::ranges::any_of(cases, &std::string::empty, &TestCase::skipped);
+    return cases.empty() || some_runs ? std::string() : cases.front().skipped;
+}
+
+/// Neighbours are likely to take as long as each other: they go to different shares.
+std::vector<TestCase> share_of(const std::vector<TestCase>& cases, const Shard& shard) {
+    std::vector<TestCase> share;
+    std::size_t to_run = 0;
+    std::size_t skipped = 0;
+    for (const TestCase& one : cases) {
+        std::size_t& before = one.skipped.empty() ? to_run : skipped;
+        if (before++ % shard.of == shard.number - 1) share.push_back(one);
+    }
+    return share;
 }
 
 }  // namespace rvmm::vmm::suite

@@ -43,16 +43,22 @@ struct SuiteWishes {
     std::optional<RunsOn> host = {};           // of --host
     std::optional<Pattern> filter = {};        // found in the names of the cases that are meant
     std::size_t repeat = 1;
-    Shard shard = {};
 };
 
 /// All cases, names unique, in the order of the paths; below a folder in the order of names. A test
 /// that names another host than `wishes` is skipped. Errors: Stage::kImage for a path that is not
 /// there or a folder without tests, those of TestSpec::load(), and Stage::kUsage for more than
-/// kMostCases cases, or none that the filter lets through. A shard may have none.
+/// kMostCases cases, or none that the filter lets through.
 Result<std::vector<TestCase>> find_cases(const SuiteWishes& wishes);
 
 /// Errors (Stage::kUsage): a case that is to run has no host.
 Result<> check_hosts(const std::vector<TestCase>& cases);
+
+/// Why none of `cases` is to run; empty: some is, or there is none.
+std::string why_all_are_skipped(const std::vector<TestCase>& cases);
+
+/// Those of `shard`, in their order; it may have none. What is skipped is shared out too, apart
+/// from what is to run.
+std::vector<TestCase> share_of(const std::vector<TestCase>& cases, const Shard& shard);
 
 }  // namespace rvmm::vmm::suite

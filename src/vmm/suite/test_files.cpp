@@ -68,14 +68,23 @@ class Finder {
 
     /// Files of one name are told apart by their paths.
     std::vector<TestFile> take() {
-        std::map<std::string, std::size_t> count;
-        for (const TestFile& file : files_) ++count[file.suite];
-        for (TestFile& file : files_)
-            if (count[file.suite] > 1) file.suite = without_suffix(file.path.lexically_normal());
+        rename_ambiguous(without_suffix);
+        // "a.toml" and "a.test.toml".
+        rename_ambiguous([](const fs::path& path) {
+            return realm::printable(path.generic_string(), realm::kShownName);
+        });
         return std::move(files_);
     }
 
   private:
+    template <class Name>
+    void rename_ambiguous(const Name& name) {
+        std::map<std::string, std::size_t> count;
+        for (const TestFile& file : files_) ++count[file.suite];
+        for (TestFile& file : files_)
+            if (count[file.suite] > 1) file.suite = name(file.path.lexically_normal());
+    }
+
     void add_file(const fs::path& path, std::string suite) {
         std::error_code ignored;
         const fs::path real = fs::weakly_canonical(path, ignored);

@@ -54,6 +54,11 @@ std::string no_guest(const CaseRun& run) {
         last_error(run));
 }
 
+/// An image that measures to something else is no image that could not be launched.
+Kind kind_without_guest(int code) {
+    return code == to_int(ExitCode::kMeasurement) ? Kind::kFailed : Kind::kError;
+}
+
 /// Why a guest that ran does not pass; empty: it does.
 std::string failure(const TestSpec& spec, const CaseRun& run, const ReportFacts& facts,
                     const Wanted& wanted) {
@@ -68,6 +73,11 @@ std::string failure(const TestSpec& spec, const CaseRun& run, const ReportFacts&
             fmt::format("exit code {}, expected {}", exit_code_in_words(run.exit_code),
                         exit_code_in_words(spec.exit_code)),
             escape(facts.detail));
+    // Two witnesses: what whoever waited for the process has heard, and what it wrote itself.
+    if (facts.exit_code != run.exit_code)
+        return fmt::format(
+            "the process ended with exit code {}, and its report says {}", run.exit_code,
+            facts.exit_code ? exit_code_in_words(*facts.exit_code) : std::string("none"));
     if (facts.expected != spec.expect.size() || facts.met != facts.expected)
         return fmt::format("the console said {} of the {} that it is expected to say", facts.met,
                            spec.expect.size());
@@ -86,8 +96,17 @@ std::string exit_code_in_words(int code) {
     return name != nullptr ? fmt::format("{} (ended by SIG{})", code, name) : std::to_string(code);
 }
 
+CaseResult not_launched(const Error& error) {
+    const ExitCode code = exit_code(error.stage());
+    CaseResult result{.kind = kind_without_guest(to_int(code)), .why = escape(error.message())};
+    result.run.exit_code = to_int(code);
+    if (!error.advice().empty()) result.run.messages.push_back("hint: " + escape(error.advice()));
+    return result;
+}
+
 CaseResult judge(const TestSpec& spec, CaseRun run, const Wanted& wanted) {
     CaseResult result{.kind = Kind::kError, .why = no_guest(run)};
+    if (run.error.empty()) result.kind = kind_without_guest(run.exit_code);
     if (result.why.empty()) {
         const auto facts = read_report(run.report);
         result.why = failure(spec, run, facts.value_or(ReportFacts()), wanted);

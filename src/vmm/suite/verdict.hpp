@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.hpp"
 #include "vmm/suite/case_run.hpp"
 #include "vmm/suite/test_case.hpp"
 
@@ -30,6 +31,9 @@ struct Wanted {
     bool may_be_emulated = true;
     std::string rim = {};  // hex; empty: any
 };
+
+/// Of a case that comes to nothing with `error`; its advice is a message.
+CaseResult not_launched(const Error& error);
 
 CaseResult judge(const TestSpec& spec, CaseRun run, const Wanted& wanted);
 

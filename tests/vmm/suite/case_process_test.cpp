@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <map>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -87,6 +88,35 @@ TEST(CaseProcess, End_EndsIt) {
     process->end();
     loop.run_for(30s);
     EXPECT_EQ(result.exit_code, killed_by(SIGTERM));
+}
+
+TEST(CaseProcess, ChildThatFillsThePipe_IsNotWaitedFor) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(run_script("yes & exit 4").exit_code, 4);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+}
+
+TEST(CaseProcess, SecondEnd_KillsIt) {
+    asio::io_context loop(1);
+    CaseRun result;
+    std::shared_ptr<CaseProcess> process;
+    // It says when it ignores the first.
+    const std::string ready = std::string(RVMM_TEST_OUTPUT) + fmt::format("/ready_{}", ::getpid());
+    process = start_script(loop, "trap '' TERM; >" + ready + "; while :; do sleep 0.1; done",
+                           [&](CaseRun run) {
+                               result = std::move(run);
+                               loop.stop();
+                           });
+    for (int i = 0; i < 300 && !std::filesystem::exists(ready); ++i)
+        std::this_thread::sleep_for(100ms);
+    const auto begin = std::chrono::steady_clock::now();
+    process->end();
+    process->end();
+    loop.run_for(30s);
+    EXPECT_EQ(result.exit_code, killed_by(SIGKILL));
+    EXPECT_EQ(result.error, "");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, CaseProcess::kGrace);
+    std::filesystem::remove(ready);
 }
 
 // Descriptors come and go, and what was seen of one that was closed counts for nothing.

@@ -28,11 +28,11 @@ class FindCases : public testing::Test {
         fs::create_directories((folder_ / name).parent_path());
         std::ofstream(folder_ / name) << "image = \"i.cfg\"\n" << text;
     }
-    std::vector<std::string> names(const SuiteWishes& wishes) const {
+    std::vector<std::string> names(const SuiteWishes& wishes, const Shard& shard = {}) const {
         const auto cases = find_cases(wishes);
         if (!cases) return {cases.error().message()};
         std::vector<std::string> all;
-        for (const TestCase& one : *cases)
+        for (const TestCase& one : share_of(*cases, shard))
             all.push_back(one.name() + (one.skipped.empty() ? "" : " #" + one.skipped));
         return all;
     }
@@ -45,9 +45,22 @@ TEST_F(FindCases, Folder_GivesAllBelowInOrder) {
 }
 
 TEST_F(FindCases, Shards_HaveEachCaseOnce) {
-    EXPECT_THAT(names({.paths = {folder_}, .shard = {1, 2}}), ElementsAre("a/x", "b/vcpus=2"));
-    EXPECT_THAT(names({.paths = {folder_}, .shard = {2, 2}}), ElementsAre("b/vcpus=1"));
-    EXPECT_THAT(names({.paths = {folder_}, .shard = {4, 4}}), ElementsAre());
+    EXPECT_THAT(names({.paths = {folder_}}, {1, 2}), ElementsAre("a/x", "b/vcpus=2"));
+    EXPECT_THAT(names({.paths = {folder_}}, {2, 2}), ElementsAre("b/vcpus=1"));
+    EXPECT_THAT(names({.paths = {folder_}}, {4, 4}), ElementsAre());
+}
+
+TEST_F(FindCases, SkippedCases_TakeNoShareFromOthers) {
+    write("a/y.test.toml", "");
+    const SuiteWishes wishes = {.paths = {folder_}, .host = RunsOn::kCca};
+    const std::string why = " #it is for host lab, and --host is cca";
+    EXPECT_THAT(names(wishes, {1, 2}), ElementsAre("a/x", "b/vcpus=1" + why));
+    EXPECT_THAT(names(wishes, {2, 2}), ElementsAre("a/y", "b/vcpus=2" + why));
+    EXPECT_EQ(why_all_are_skipped(*find_cases(wishes)), "");
+    EXPECT_EQ(why_all_are_skipped(
+                  *find_cases({.paths = {folder_ / "b.test.toml"}, .host = RunsOn::kCca})),
+              "it is for host lab, and --host is cca");
+    EXPECT_EQ(why_all_are_skipped({}), "");
 }
 
 TEST(Shard, WhatIsNone_IsNothing) {
@@ -69,6 +82,12 @@ TEST_F(FindCases, FilesOfOneName_AreToldApart) {
     const auto found = names({.paths = {folder_ / "a/x.test.toml", folder_ / "c/x.test.toml"}});
     EXPECT_THAT(found, ElementsAre(HasSubstr((folder_.filename() / "a/x").native()),
                                    HasSubstr((folder_.filename() / "c/x").native())));
+}
+
+TEST_F(FindCases, FilesThatDifferInTheirSuffix_AreToldApart) {
+    write("a/x.toml", "");
+    EXPECT_THAT(names({.paths = {folder_ / "a/x.test.toml", folder_ / "a/x.toml"}}),
+                ElementsAre(HasSubstr("a/x.test.toml"), HasSubstr("a/x.toml")));
 }
 
 TEST_F(FindCases, FilterAndRepeat_ChooseAndMultiply) {

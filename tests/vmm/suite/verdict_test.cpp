@@ -38,7 +38,19 @@ std::string judged(std::string_view spec, CaseRun run, const Wanted& wanted = {"
 TEST(Verdict, AsExpected_Passes) {
     EXPECT_EQ(judged("", {.report = kGood}), "passed");
     EXPECT_EQ(judged("", {.report = kGood}, {"emulated", true, "aa"}), "passed");
-    EXPECT_EQ(judged("exit_code = 3", {.exit_code = 3, .report = kGood}), "passed");
+    const char* three = R"({"host":"emulated","exit_code":3,"expected":{"met":1,"of":1}})";
+    EXPECT_EQ(judged("exit_code = 3", {.exit_code = 3, .report = three}), "passed");
+}
+
+TEST(Verdict, ReportOfAnotherEnd_Fails) {
+    const char* failed = R"({"host":"emulated","exit_code":71,"expected":{"met":1,"of":1}})";
+    EXPECT_EQ(judged("", {.exit_code = 0, .report = failed}),
+              "failed: the process ended with exit code 0, and its report says 71 (the launch "
+              "failed, or not all was said that is expected)");
+    for (const char* none : {R"({"host":"emulated","expected":{"met":1,"of":1}})",
+                             R"({"host":"emulated","exit_code":-1})"})
+        EXPECT_EQ(judged("", {.report = none}),
+                  "failed: the process ended with exit code 0, and its report says none");
 }
 
 TEST(Verdict, OtherEnd_Fails) {
@@ -65,11 +77,11 @@ TEST(Verdict, OtherRim_Fails) {
 }
 
 TEST(Verdict, UnmetBesideAStatus_Fails) {
-    const char* unmet = R"({"host":"emulated","expected":{"met":0,"of":1}})";
+    const char* unmet = R"({"host":"emulated","exit_code":3,"expected":{"met":0,"of":1}})";
     EXPECT_EQ(judged("exit_code = 3", {.exit_code = 3, .report = unmet}),
               "failed: the console said 0 of the 1 that it is expected to say");
     // A report that says nothing of it is no better.
-    EXPECT_EQ(judged("", {.report = R"({"host":"emulated"})"}),
+    EXPECT_EQ(judged("", {.report = R"({"host":"emulated","exit_code":0})"}),
               "failed: the console said 0 of the 1 that it is expected to say");
 }
 
@@ -81,6 +93,25 @@ TEST(Verdict, NoReport_IsAnError) {
         "error: exit code 69 (this machine cannot), and no report: this machine cannot");
     EXPECT_EQ(judged("", {.exit_code = 137, .error = "it went on", .report = kGood}),
               "error: it went on");
+}
+
+TEST(Verdict, OtherMeasurement_FailsHereAsInALab) {
+    EXPECT_EQ(judged("", {.exit_code = 76, .messages = {"rvmm: error: it measures to bb"}}),
+              "failed: exit code 76 (measurement refused), and no report: it measures to bb");
+    const CaseResult result = not_launched({Stage::kMeasurement, "it measures to bb"});
+    EXPECT_EQ(result.kind, Kind::kFailed);
+    EXPECT_EQ(result.run.exit_code, 76);
+}
+
+TEST(Verdict, NotLaunched_KeepsTheHint) {
+    const CaseResult result =
+        not_launched(Error(Stage::kHostCannot, "no KVM\n").with_advice("buy\tit"));
+    EXPECT_EQ(result.kind, Kind::kError);
+    EXPECT_EQ(result.why, "no KVM\\n");
+    EXPECT_EQ(result.run.exit_code, 69);
+    EXPECT_THAT(result.run.messages, testing::ElementsAre("hint: buy\\t"
+                                                          "it"));
+    EXPECT_THAT(not_launched({Stage::kImage, "none"}).run.messages, testing::IsEmpty());
 }
 
 TestCase case_of(std::string variation) {
@@ -126,6 +157,10 @@ TEST(TapOutput, Results_AreTap14) {
               "    - \"mmio & <x>\"\n"
               "  report: {\"host\":\"lab\",\"last_exits\":[[\"mmio & <x>\"],[]]}\n"
               "  ...\n");
+    CaseResult odd = failed();
+    odd.run.report = "{\"z\":1,\"detail\":\"\xe2\x80\xa8 \xc2\x85\"}";
+    EXPECT_THAT(tap_point(1, case_of(""), odd),
+                testing::HasSubstr("  report: {\"z\":1,\"detail\":\"\\u2028 \\u0085\"}\n"));
     EXPECT_EQ(tap_bail_out("ended by SIGINT"), "Bail out! ended by SIGINT\n");
 }
 
@@ -188,6 +223,8 @@ TEST(JunitOutput, Run_IsOneCase) {
                       .report = R"({"detail":"oops","console_tail":["last","words"]})"});
     EXPECT_THAT(failure, testing::HasSubstr("<failure message=\"exit code 81 (panic): oops\""));
     EXPECT_THAT(failure, testing::HasSubstr("<system-out>last\nwords\n</system-out>"));
+    EXPECT_THAT(junit_of_run({.config = "hello.cfg", .exit_code = 143}),
+                testing::HasSubstr("<error message=\"exit code 143 (ended by SIGTERM)\""));
     EXPECT_THAT(junit_of_run({.config = "hello.cfg", .exit_code = 65, .error = "hello.cfg:1: no"}),
                 testing::HasSubstr("<error message=\"hello.cfg:1: no\""));
 }
