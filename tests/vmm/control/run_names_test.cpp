@@ -1,7 +1,6 @@
 #include "vmm/control/run_names.hpp"
 
 #include <array>
-#include <atomic>
 #include <fstream>
 #include <thread>
 
@@ -203,23 +202,24 @@ TEST_F(RunNamesTest, EntryThatCannotBeRead_StaysAndItsNameIsTaken) {
     EXPECT_TRUE(ClaimedName::claim(folder(), entry("web2")));
 }
 
-TEST_F(RunNamesTest, List_WhileAnEntryIsReplaced_NeverLosesIt) {
+TEST_F(RunNamesTest, Update_WaitsForWhoReads) {
     auto claimed = ClaimedName::claim(folder(), entry("web"));
     ASSERT_TRUE(claimed);
-    std::atomic<bool> over = false;
-    std::thread writer([&] {
-        for (int i = 0; i < 200; ++i) {
-            EXPECT_TRUE(claimed->update(claimed->entry()));
-            ::usleep(500);
-        }
-        over = true;
-    });
-    while (!over) {
-        EXPECT_THAT(names(), ElementsAre("web"));
-        ::usleep(500);
+    RunEntry changed = claimed->entry();
+    changed.rim = "abcd";
+    const auto reader = folder();
+    std::thread writer;
+    {
+        const auto lock = reader.lock();
+        ASSERT_TRUE(lock);
+        writer = std::thread([&] { EXPECT_TRUE(claimed->update(changed)); });
+        ::usleep(100'000);
+        std::ifstream file(this->file("web.json"));
+        const std::string text(std::istreambuf_iterator<char>(file), {});
+        EXPECT_THAT(text, HasSubstr("\"rim\":null"));
     }
     writer.join();
-    EXPECT_EQ(files(), 2u);
+    EXPECT_EQ(find_run(surroundings(), "web")->rim, "abcd");
 }
 
 TEST_F(RunNamesTest, FolderThatCannotBeRead_IsNoEmptyOne) {
