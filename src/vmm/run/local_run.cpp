@@ -76,8 +76,22 @@ Result<RunReport> run_machine(const realm::LaunchPlan& plan, Machine& machine,
     return report;
 }
 
-/// Tells `events` what the machine does.
-MachineObserver observer_for(RunEvents& events) {
+/// Says once that the guest has panicked, if that is how the run ended.
+class PanicTeller {
+  public:
+    explicit PanicTeller(RunEvents& events) : events_(events) {}
+    void tell(const RunOutcome& outcome) {
+        if (outcome.kind != RunOutcome::Kind::kPanic || std::exchange(told_, true)) return;
+        events_.say(PanicEvent{outcome.detail});
+    }
+
+  private:
+    RunEvents& events_;
+    bool told_ = false;
+};
+
+/// Tells `events` what the machine does. `watch` and `panic` outlive the machine's run.
+MachineObserver observer_for(RunEvents& events, const RunWatch& watch, PanicTeller& panic) {
     const auto reach = [&events](Milestone milestone) {
         return [&events, milestone] { events.say(MilestoneEvent{milestone}); };
     };
@@ -88,7 +102,11 @@ MachineObserver observer_for(RunEvents& events) {
                 },
             .first_conversion = reach(Milestone::kFirstConversion),
             .ready = reach(Milestone::kReady),
-            .ending = [&events](const Result<RunOutcome>&) { events.phase(Phase::kShutdown); }};
+            .ending =
+                [&events, &watch, &panic](const Result<RunOutcome>& outcome) {
+                    if (outcome) panic.tell(watch.judge(*outcome));
+                    events.phase(Phase::kShutdown);
+                }};
 }
 
 Result<RunReport> watched_run(const realm::LaunchPlan& plan, const RunRequest& request,
@@ -97,14 +115,15 @@ Result<RunReport> watched_run(const realm::LaunchPlan& plan, const RunRequest& r
                               const std::function<void(const Result<RunReport>&)>& ended) {
     RunWatch watch(loop, request.watch, machine, console, std::move(log), request.inside_lab);
     RunEvents& events = *request.events;
+    PanicTeller panic(events);
     if (events.heard()) {
-        machine.observe(observer_for(events));
+        machine.observe(observer_for(events, watch, panic));
         watch.on_first_byte([&] { events.say(MilestoneEvent{Milestone::kFirstConsoleByte}); });
     }
     return run_machine(plan, machine, loop, watch, [&](Result<RunReport>& report) {
         if (report) watch.finish(*report);
-        if (report && report->outcome.kind == RunOutcome::Kind::kPanic)
-            events.say(PanicEvent{report->outcome.detail});
+        // What the console said last may tell it.
+        if (report) panic.tell(report->outcome);
         ended(report);
     });
 }

@@ -31,6 +31,8 @@ class RunWatch {
 
     /// Types what the guest had no room for. From the loop.
     void resume_sending();
+    /// How the run ended, by what was seen so far, when `outcome` is how it seems to have ended.
+    RunOutcome judge(const RunOutcome& outcome) const { return watch_.judge(outcome); }
     /// Puts what was seen into the report of the ended run.
     void finish(RunReport& report);
 

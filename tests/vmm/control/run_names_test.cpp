@@ -236,6 +236,9 @@ TEST_F(RunNamesTest, FolderThatCannotBeRead_IsNoEmptyOne) {
 
 TEST_F(RunNamesTest, ProcessThatCannotBeLookedAt_IsNotDead) {
     const ProcessId ours = ProcessId::ours();
+    // UBSan needs descriptors to look at a type for the first time.
+    const Error known = Error::from_errno(Stage::kHostCannot, "as it will be made", EMFILE);
+    EXPECT_EQ(known.error_number(), EMFILE);
     rlimit limit = {};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
     rlimit none = limit;

@@ -1,10 +1,12 @@
 // What a run on the fake of KVM says of itself.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include "devices/pvpanic.hpp"
 #include "realm/plan/fold.hpp"
 #include "vmm/machine/device_machine.hpp"
 #include "vmm/run/local_run.hpp"
@@ -69,6 +71,16 @@ TEST_P(RunWithEventsTest, PhasesAndMilestones_AreSaidInOrder) {
               }),
               expected);
 }
+TEST_P(RunWithEventsTest, Panic_IsSaidOnceAndBeforeTheShutdown) {
+    machine_.spec().machine.pvpanic = true;
+    const auto names = said([&](LiveGuest& guest) {
+        guest.store(realm::kPvpanicBase.value, devices::Pvpanic::kPanicked, 1);
+    });
+    EXPECT_EQ(std::ranges::count(names, "panic"), 1);
+    EXPECT_EQ(std::vector(names.end() - 3, names.end()),
+              (std::vector<std::string>{"panic", "shutdown", "end"}));
+}
+
 INSTANTIATE_TEST_SUITE_P(On, RunWithEventsTest,
                          ::testing::Values(GuestOn::kVm, GuestOn::kEmulatedRealm));
 
