@@ -13,10 +13,10 @@ Result<ConsoleLog> ConsoleLog::create(const std::optional<std::filesystem::path>
 
 void ConsoleLog::add(ByteSpan bytes) {
     if (!file_) return;
+    keep();
     const auto done = write_all(Stage::kLaunch, file_->fd(), bytes, "the console's log");
     if (done) return;
     warn("{}; the log ends here", done.error().message());
-    keep();
     file_.reset();
 }
 

@@ -14,9 +14,10 @@ class ConsoleLog {
     /// Without a path it takes everything and keeps nothing. Errors as of ConsoleFile::create().
     static Result<ConsoleLog> create(const std::optional<std::filesystem::path>& path);
 
-    /// A file that cannot be written to ends there, with a warning.
+    /// What was said stays, however the run ends. A file that cannot be written to ends there, with
+    /// a warning.
     void add(ByteSpan bytes);
-    /// The guest has run: the file stays.
+    /// The guest has run: the file stays, even empty.
     void keep() {
         if (file_) file_->keep();
     }

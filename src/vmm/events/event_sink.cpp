@@ -74,10 +74,7 @@ Result<EventSink> EventSink::open(const std::string& target) {
 }
 
 Result<> EventSink::check_descriptor(const std::string& target) {
-    if (target.starts_with(kDescriptor)) {
-        RVMM_TRY(const int number, descriptor_of(target));
-        static_cast<void>(number);
-    }
+    if (target.starts_with(kDescriptor)) RVMM_CHECK(descriptor_of(target));
     return {};
 }
 

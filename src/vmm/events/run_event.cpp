@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <limits>
 
-#include "base/bytes.hpp"
 #include "base/json_fields.hpp"
 #include "base/overloaded.hpp"
+#include "measure/hash.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -19,6 +18,8 @@ constexpr std::array<std::string_view, 8> kPhaseNames = {
     "config", "layout", "measure", "host", "lab", "populate", "guest", "shutdown"};
 constexpr std::array<std::string_view, 4> kMilestoneNames = {"first_entry", "first_console_byte",
                                                              "first_conversion", "ready"};
+// What a run in a lab can be on.
+constexpr std::array<std::string_view, 3> kLabsHosts = {"vm", "emulated", "cca"};
 constexpr std::uint64_t kAnyNumber = std::numeric_limits<std::uint64_t>::max();
 
 template <class Enum, std::size_t N>
@@ -34,14 +35,9 @@ std::optional<std::string> text_member(const json& object, const char* key) {
     return text;
 }
 
-bool is_one_of(std::string_view text, std::initializer_list<std::string_view> known) {
-    return std::ranges::find(known, text) != known.end();
-}
-
 bool is_digest(std::string_view text) {
-    const auto bytes = from_hex(text);
-    return bytes && to_hex(*bytes) == text &&
-           (bytes->size() == 32 || bytes->size() == 48 || bytes->size() == 64);
+    const auto digest = measure::Digest::from_hex(text);
+    return digest && !digest->empty() && to_hex(*digest) == text;
 }
 
 std::optional<RunEvent> parse_phase(const json& object) {
@@ -62,8 +58,7 @@ std::optional<RunEvent> parse_measured(const json& object) {
     auto profile = text_member(object, "profile");
     auto hash = text_member(object, "hash");
     auto rim = text_member(object, "rim");
-    if (!profile || !hash || !rim || !is_digest(*rim) ||
-        !is_one_of(*hash, {"sha256", "sha384", "sha512"}))
+    if (!profile || !hash || !rim || !is_digest(*rim) || !measure::parse_hash(*hash))
         return std::nullopt;
     return MeasuredEvent{*std::move(profile), *std::move(hash), *std::move(rim)};
 }
@@ -71,7 +66,7 @@ std::optional<RunEvent> parse_measured(const json& object) {
 std::optional<RunEvent> parse_host(const json& object) {
     auto host = text_member(object, "host");
     const json* emulated = member(object, "emulated");
-    if (!host || !is_one_of(*host, {"vm", "emulated", "cca"}) || emulated == nullptr ||
+    if (!host || std::ranges::find(kLabsHosts, *host) == kLabsHosts.end() || emulated == nullptr ||
         !emulated->is_boolean())
         return std::nullopt;
     return HostEvent{*std::move(host), emulated->get<bool>(),

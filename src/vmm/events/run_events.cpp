@@ -1,13 +1,12 @@
 #include "vmm/events/run_events.hpp"
 
 #include <cmath>
-#include <fstream>
-#include <limits>
 
 #include <sys/resource.h>
 
 #include "base/exit_code.hpp"
 #include "base/version.hpp"
+#include "vmm/process/proc_memory.hpp"
 
 namespace rvmm::vmm {
 namespace {
@@ -28,13 +27,7 @@ double in_seconds(RunEvents::Clock::duration time) {
 /// Bytes that were resident at most. What getrusage() says of ourselves may have been of whoever
 /// started us: it survives execve(2).
 std::uint64_t peak_memory() {
-    std::ifstream status("/proc/self/status");
-    for (std::string name; status >> name;) {
-        std::uint64_t kibibytes = 0;
-        if (name == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
-        status.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-    }
-    return 0;
+    return proc_memory("/proc/self/status", "VmHWM:");
 }
 
 /// The same of the largest child that has ended.
@@ -134,9 +127,10 @@ void RunEvents::end(const Result<int>& exit_code, const std::string& report) {
         const int code =
             exit_code ? *exit_code : to_int(rvmm::exit_code(exit_code.error().stage()));
         ordered_json json = {{"event", "end"}, {"exit_code", code}};
-        if (!exit_code) lab_failure_ = {exit_code.error().message(), exit_code.error().advice()};
-        if (lab_failure_) json["error"] = lab_failure_->error;
-        if (lab_failure_ && !lab_failure_->advice.empty()) json["advice"] = lab_failure_->advice;
+        auto failure = lab_failure_;
+        if (!exit_code) failure = {exit_code.error().message(), exit_code.error().advice()};
+        if (failure) json["error"] = failure->error;
+        if (failure && !failure->advice.empty()) json["advice"] = failure->advice;
         for (std::size_t i = 0; i < kPhases; ++i)
             if (durations_[i])
                 json["phases"][std::string(to_string(static_cast<Phase>(i)))] =

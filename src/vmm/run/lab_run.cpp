@@ -165,7 +165,6 @@ Result<RunResult> run_in_lab_host(const realm::LaunchPlan& plan, const RunReques
     in_lab.output_tap = [&](ByteSpan bytes) {
         console.feed(bytes, [](std::string_view) {});
         log.add(bytes);
-        log.keep();  // however the run ends
     };
     in_lab.service = &service;
     RVMM_TRY(const auto control, RunControl::create(plan, request.control, RunsOn::kLab));

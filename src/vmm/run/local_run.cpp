@@ -121,9 +121,10 @@ Result<RunReport> watched_run(const realm::LaunchPlan& plan, const RunRequest& r
         watch.on_first_byte([&] { events.say(MilestoneEvent{Milestone::kFirstConsoleByte}); });
     }
     return run_machine(plan, machine, loop, watch, [&](Result<RunReport>& report) {
-        if (report) watch.finish(*report);
-        // What the console said last may tell it.
-        if (report) panic.tell(report->outcome);
+        if (report) {
+            watch.finish(*report);
+            panic.tell(report->outcome);  // what the console said last may tell it
+        }
         ended(report);
     });
 }

@@ -54,7 +54,6 @@ void RunWatch::end_at(asio::steady_timer& timer, std::string why, bool unless_up
 void RunWatch::see(ByteSpan bytes) {
     if (first_byte_ && !bytes.empty()) std::exchange(first_byte_, {})();
     log_.add(bytes);
-    log_.keep();  // however the run ends
     watch_.feed(bytes);
 }
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
-#include "base/text.hpp"
+#include "vmm/process/proc_memory.hpp"
 
 namespace rvmm::vmm::suite {
 namespace {
@@ -27,21 +27,6 @@ Result<CasePipe> make_case_pipe() {
     if (::pipe2(fds.data(), O_CLOEXEC) != 0)
         return fail_errno(Stage::kLaunch, errno, "cannot make a pipe");
     return CasePipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
-}
-
-/// "MemAvailable: 123 kB" of proc(5), in bytes; 0 where it is not known.
-std::uint64_t available_memory() {
-    constexpr std::string_view kName = "MemAvailable:";
-    const UniqueFd fd(::open("/proc/meminfo", O_RDONLY | O_CLOEXEC));
-    std::array<char, 4096> buffer = {};
-    const ssize_t size = fd ? ::read(fd.get(), buffer.data(), buffer.size()) : -1;
-    if (size <= 0) return 0;
-    std::string_view text(buffer.data(), static_cast<std::size_t>(size));
-    const std::size_t name = text.find(kName);
-    if (name == std::string_view::npos) return 0;
-    text.remove_prefix(name + kName.size());
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-    return parse_unsigned(text.substr(0, text.find(' '))).value_or(0) * 1024;
 }
 
 std::string report_of(const std::filesystem::path& path) {
@@ -160,7 +145,7 @@ void CaseProcess::finish_if_complete() {
                 .milliseconds = static_cast<std::uint64_t>(
                     std::chrono::duration_cast<milliseconds>(took).count()),
                 .peak_memory = child_.how()->peak_memory,
-                .free_memory = available_memory()};
+                .free_memory = proc_memory("/proc/meminfo", "MemAvailable:")};
     done_(std::move(run));
 }
 

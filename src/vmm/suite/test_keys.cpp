@@ -6,10 +6,10 @@
 
 #include <fmt/ranges.h>
 
-#include "base/bytes.hpp"
 #include "base/exit_code.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "measure/hash.hpp"
 
 namespace rvmm::vmm::suite {
 namespace {
@@ -126,9 +126,9 @@ bool exit_code(const ConfigValue& value, TestDraft& draft) {
 
 bool expect_rim(const ConfigValue& value, TestDraft& draft) {
     const auto* hex = std::get_if<std::string>(&value.data);
-    const auto bytes = hex == nullptr ? std::nullopt : from_hex(*hex);
-    if (!bytes || (bytes->size() != 32 && bytes->size() != 48 && bytes->size() != 64)) return false;
-    draft.spec.expect_rim = to_hex(*bytes);
+    const auto rim = hex == nullptr ? std::nullopt : measure::Digest::from_hex(*hex);
+    if (!rim || rim->empty()) return false;
+    draft.spec.expect_rim = to_hex(*rim);
     return true;
 }
 

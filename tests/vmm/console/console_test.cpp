@@ -31,6 +31,18 @@ struct Pipe {
     UniqueFd writer;
 };
 
+/// Says so much that no more is taken: bytes.
+std::size_t fill(ConsoleOutput& console, asio::io_context& loop) {
+    const std::string chunk(4000, 'c');
+    std::size_t said = 0;
+    while (said < (10 << 20) && console.put(as_bytes(chunk))) {
+        said += chunk.size();
+        loop.poll();
+        loop.restart();
+    }
+    return said;
+}
+
 TEST(ConsoleOutput, Bytes_ComeOutInOrder) {
     asio::io_context loop(1);
     const Pipe pipe;
@@ -46,12 +58,7 @@ TEST(ConsoleOutput, LastWords_ReachAReaderThatIsSlow) {
     Pipe pipe;
     ConsoleOutput console(loop, pipe.writer.get());
     // Some is in the pipe, some is being written, some waits for that.
-    std::size_t said = 0;
-    while (console.put(as_bytes(std::string(4000, 'c')))) {
-        said += 4000;
-        loop.poll();
-        loop.restart();
-    }
+    const std::size_t said = fill(console, loop);
     std::size_t seen = 0;
     std::thread reader([&] {
         std::array<char, 4096> buffer;
@@ -74,12 +81,7 @@ TEST(ConsoleOutput, LastWords_AreSeenByTheTapWhereNobodyReads) {
     ConsoleOutput console(loop, pipe.writer.get());
     std::size_t tapped = 0;
     console.set_tap([&](ByteSpan bytes) { tapped += bytes.size(); });
-    std::size_t said = 0;
-    while (console.put(as_bytes(std::string(4000, 'c')))) {
-        said += 4000;
-        loop.poll();
-        loop.restart();
-    }
+    const std::size_t said = fill(console, loop);
     console.finish();
     EXPECT_EQ(tapped, said);
 }
@@ -90,13 +92,7 @@ TEST(ConsoleOutput, SlowReader_IsWaitedForWithBoundedMemory) {
     ConsoleOutput console(loop, pipe.writer.get());
     bool drained = false;
     console.set_drained([&] { drained = true; });
-    const std::string chunk(4000, 'c');
-    std::size_t accepted = 0;
-    while (accepted < (10 << 20) && console.put(as_bytes(chunk))) {
-        accepted += chunk.size();
-        loop.poll();
-        loop.restart();
-    }
+    const std::size_t accepted = fill(console, loop);
     EXPECT_LT(accepted, 512u << 10) << "a reader that does not read stops the writer";
     std::size_t seen = 0;
     for (int round = 0; round < 100 && !drained; ++round) {
