@@ -3,6 +3,8 @@
 #include "vmm/cca/launch.hpp"
 
 #include <cerrno>
+#include <semaphore>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -162,6 +164,19 @@ TEST_P(RealmLaunch, NoProgress_IsAnErrorThatSaysWhere) {
               std::string::npos)
         << message;
     EXPECT_EQ(fake.open_descriptors(), 0u);
+}
+
+TEST(Holdings_, ThreadsThatWereJoined_AreNotCounted) {
+    std::thread([] {}).join();  // a sanitizer starts its own with the first
+    const Holdings before = Holdings::now();
+    for (int i = 0; i < 100; ++i) {
+        std::binary_semaphore over(0);
+        std::thread thread([&] { over.acquire(); });
+        EXPECT_EQ(Holdings::now().threads, before.threads + 1);
+        over.release();
+        thread.join();
+        EXPECT_EQ(Holdings::now(), before);
+    }
 }
 
 // Any single failing call ends the launch with an error or the run with a panic, and leaves nothing
